@@ -1,0 +1,48 @@
+"""The errors of offramp: one base, and who is at fault.
+
+A message shows the value, the rule and the way out, in one line.
+"""
+
+
+class OfframpError(Exception):
+    """Base of every error that offramp raises on purpose."""
+
+
+class InputError(OfframpError):
+    """The caller gave something that cannot be used."""
+
+
+class PatternError(InputError):
+    """A junction or a pattern that cannot exist, or does not fit its weights."""
+
+
+class DataError(InputError):
+    """A data set, file or sample that cannot be used."""
+
+
+class BundleError(InputError):
+    """A bundle on disk that is missing, damaged, altered or of another format."""
+
+
+class ConfigError(InputError):
+    """A setting outside its range, or two settings that exclude one another."""
+
+
+class MissingDependencyError(InputError):
+    """An optional package that this call needs is not installed."""
+
+
+class PeerError(OfframpError):
+    """The other side of the wire is at fault, or is not there."""
+
+
+class WireError(PeerError):
+    """A message or a coded feature that breaks the protocol."""
+
+
+class TailUnreachableError(PeerError):
+    """No answer from the tail within the deadline."""
+
+
+class TailRefusedError(PeerError):
+    """The tail answered with an error."""
