@@ -1,0 +1,142 @@
+// y[b,o] = bias[o] + sum_e weight[e] * x[b, input of e]
+#pragma once
+
+#include "junction.hpp"
+#include "layout.hpp"
+#include "scratch.hpp"
+#include "threads.hpp"
+
+namespace offramp::OFFRAMP_ISA {
+
+constexpr int TILE = 64;       // samples handled together
+constexpr int STRIPE = 64;     // outputs collected before they go back to sample-major order
+constexpr int FEW = 4;         // up to so many samples the layout conversion does not pay
+constexpr int V = TILE / W > 4 ? 4 : TILE / W;  // vectors of samples held in registers at once
+
+// C outputs of one block (from output j0 on), NV vectors of samples. The sums stay in registers; each loaded input
+// serves C outputs. With C = 1 two sets of sums hide the latency of the multiply-add.
+template <int C, int NV>
+OFFRAMP_INLINE void block_sums(const Junction &j, const int32_t *cols, const float *w, const float *bias,
+                               const float *xt, float *yt) {
+    constexpr int SETS = C == 1 ? 2 : 1;
+    vec sum[SETS][C][NV];
+    for (int o = 0; o < C; o++)
+        for (int v = 0; v < NV; v++) {
+            sum[0][o][v] = vec{} + (bias ? bias[o] : 0.0f);
+            if constexpr (SETS == 2) sum[1][o][v] = vec{};
+        }
+    auto edge = [&](vec(&acc)[C][NV], const float *xp, const float *wp) __attribute__((always_inline)) {
+        vec in[NV];
+        for (int v = 0; v < NV; v++) in[v] = load(xp + v * W);
+        for (int o = 0; o < C; o++)
+            for (int v = 0; v < NV; v++) acc[o][v] += wp[o] * in[v];
+    };
+    int64_t k = 0;
+    if constexpr (SETS == 2) {
+        for (; k + 2 <= j.degree; k += 2, w += 2 * j.r * j.c) {
+            const float *x0 = xt + cols[k] * j.r * TILE, *x1 = xt + cols[k + 1] * j.r * TILE;
+            for (int64_t i = 0; i < j.r; i++) {
+                edge(sum[0], x0 + i * TILE, w + i * j.c);
+                edge(sum[1], x1 + i * TILE, w + (j.r + i) * j.c);
+            }
+        }
+    }
+    for (; k < j.degree; k++, w += j.r * j.c) {
+        const float *x0 = xt + cols[k] * j.r * TILE;
+        for (int64_t i = 0; i < j.r; i++) edge(sum[0], x0 + i * TILE, w + i * j.c);
+    }
+    for (int o = 0; o < C; o++)
+        for (int v = 0; v < NV; v++) {
+            if constexpr (SETS == 2) sum[0][o][v] += sum[1][o][v];
+            store(yt + o * TILE + v * W, sum[0][o][v]);
+        }
+}
+
+template <int C>
+inline void block_samples(const Junction &j, const int32_t *cols, const float *w, const float *bias,
+                          const float *xt, float *yt, int64_t vectors) {
+    int64_t v = 0;
+    for (; v + V <= vectors; v += V) block_sums<C, V>(j, cols, w, bias, xt + v * W, yt + v * W);
+    for (; v < vectors; v++) block_sums<C, 1>(j, cols, w, bias, xt + v * W, yt + v * W);
+}
+
+// All c outputs of one block: whatever c is, in groups of 4, 2 and 1.
+inline void one_block(const Junction &j, int64_t block, const float *weight, const float *bias, const float *xt,
+                      float *yt, int64_t vectors) {
+    const int32_t *cols = j.table + block * j.degree;
+    const float *w = weight + block * j.degree * j.r * j.c;
+    const float *b = bias ? bias + block * j.c : nullptr;
+    int64_t o = 0;
+    auto group = [&](auto run, int64_t size) {
+        for (; o + size <= j.c; o += size) run(j, cols, w + o, b ? b + o : nullptr, xt, yt + o * TILE, vectors);
+    };
+    group(block_samples<4>, 4);
+    group(block_samples<2>, 2);
+    group(block_samples<1>, 1);
+}
+
+// Outputs of blocks [first, last) for one tile of samples.
+inline void tile_forward(const Junction &j, int64_t first, int64_t last, const float *xt, const float *weight,
+                         const float *bias, float *y, int64_t samples) {
+    const int64_t per_stripe = j.c >= STRIPE ? 1 : STRIPE / j.c;
+    float *yt = scratch(Scratch::output, per_stripe * j.c * TILE);
+    for (int64_t b0 = first; b0 < last; b0 += per_stripe) {
+        const int64_t n = smaller(per_stripe, last - b0);
+        for (int64_t b = 0; b < n; b++)
+            one_block(j, b0 + b, weight, bias, xt, yt + b * j.c * TILE, (samples + W - 1) / W);
+        unpack<TILE>(yt, n * j.c, samples, y + b0 * j.c, j.n_out());
+    }
+}
+
+// One sample as it lies: no conversion; the outputs of a block are the lanes.
+template <int C>
+inline void block_row(const Junction &j, const int32_t *cols, const float *w, const float *bias, const float *x,
+                      float *y) {
+    float sum[C];
+    for (int o = 0; o < C; o++) sum[o] = bias ? bias[o] : 0.0f;
+    for (int64_t k = 0; k < j.degree; k++)
+        for (int64_t i = 0; i < j.r; i++, w += j.c)
+            for (int o = 0; o < C; o++) sum[o] += w[o] * x[cols[k] * j.r + i];
+    for (int o = 0; o < C; o++) y[o] = sum[o];
+}
+
+inline void row_forward(const Junction &j, int64_t first, int64_t last, const float *x, const float *weight,
+                        const float *bias, float *y) {
+    for (int64_t block = first; block < last; block++) {
+        const int32_t *cols = j.table + block * j.degree;
+        const float *w = weight + block * j.degree * j.r * j.c;
+        const float *b = bias ? bias + block * j.c : nullptr;
+        int64_t o = 0;
+        auto group = [&](auto run, int64_t size) {
+            for (; o + size <= j.c; o += size) run(j, cols, w + o, b ? b + o : nullptr, x, y + block * j.c + o);
+        };
+        group(block_row<8>, 8);
+        group(block_row<4>, 4);
+        group(block_row<1>, 1);
+    }
+}
+
+inline void forward(const Junction &j, const float *x, const float *weight, const float *bias, float *y,
+                    int64_t batch, int threads) {
+    const bool few = batch <= FEW;
+    const int64_t tiles = few ? batch : (batch + TILE - 1) / TILE;
+    // Threads share the tiles out first; where there are too few, several take stripes of outputs of one tile.
+    parallel(threads, [&](int thread, int n_threads) {
+        const int64_t teams = smaller(n_threads, tiles > 0 ? tiles : 1);
+        const int64_t team = thread % teams, member = thread / teams;
+        const int64_t members = (n_threads - team + teams - 1) / teams;
+        const int64_t first = j.n_blocks * member / members, last = j.n_blocks * (member + 1) / members;
+        for (int64_t tile = team; tile < tiles; tile += teams) {
+            if (few) {
+                row_forward(j, first, last, x + tile * j.n_in, weight, bias, y + tile * j.n_out());
+                continue;
+            }
+            const int64_t samples = smaller(TILE, batch - tile * TILE);
+            float *xt = scratch(Scratch::input, j.n_in * TILE);
+            pack<TILE>(x + tile * TILE * j.n_in, j.n_in, samples, xt);
+            tile_forward(j, first, last, xt, weight, bias, y + tile * TILE * j.n_out(), samples);
+        }
+    });
+}
+
+}  // namespace offramp::OFFRAMP_ISA

@@ -1,0 +1,8 @@
+#define OFFRAMP_ISA avx2
+#define OFFRAMP_WIDTH 8
+#include "forward.hpp"
+#include "grad_weight.hpp"
+
+namespace offramp {
+extern const Kernels kernels_avx2{"avx2", avx2::forward, avx2::grad_weight};
+}

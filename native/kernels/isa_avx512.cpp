@@ -1,0 +1,8 @@
+#define OFFRAMP_ISA avx512
+#define OFFRAMP_WIDTH 16
+#include "forward.hpp"
+#include "grad_weight.hpp"
+
+namespace offramp {
+extern const Kernels kernels_avx512{"avx512", avx512::forward, avx512::grad_weight};
+}

@@ -1,0 +1,8 @@
+#define OFFRAMP_ISA generic
+#define OFFRAMP_WIDTH 4
+#include "forward.hpp"
+#include "grad_weight.hpp"
+
+namespace offramp {
+extern const Kernels kernels_generic{"generic", generic::forward, generic::grad_weight};
+}

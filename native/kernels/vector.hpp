@@ -1,0 +1,82 @@
+// A vector of W floats, its transpose and its sums, for one instruction set.
+//
+// Included by each isa_*.cpp with OFFRAMP_ISA (a namespace) and OFFRAMP_WIDTH (floats in a vector) set. Nothing of
+// the standard library may be instantiated in these files: the linker could keep the AVX-512 copy for everybody.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+namespace offramp::OFFRAMP_ISA {
+
+constexpr int W = OFFRAMP_WIDTH;
+typedef float vec __attribute__((vector_size(W * sizeof(float))));
+
+#define OFFRAMP_INLINE inline __attribute__((always_inline))
+
+OFFRAMP_INLINE vec load(const float *p) {
+    vec v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+OFFRAMP_INLINE void store(float *p, vec v) { std::memcpy(p, &v, sizeof v); }
+OFFRAMP_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// Elements of a where bit S of the lane is clear, else of b moved up by S; and its counterpart.
+#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
+template <int S, int... I>
+OFFRAMP_INLINE vec mix_low(vec a, vec b, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(a, b, ((I & S) ? W + I - S : I)...);
+}
+template <int S, int... I>
+OFFRAMP_INLINE vec mix_high(vec a, vec b, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(a, b, ((I & S) ? W + I : I + S)...);
+}
+#else
+typedef int32_t ivec __attribute__((vector_size(W * sizeof(int32_t))));
+template <int S, int... I>
+OFFRAMP_INLINE vec mix_low(vec a, vec b, std::integer_sequence<int, I...>) {
+    return __builtin_shuffle(a, b, ivec{((I & S) ? W + I - S : I)...});
+}
+template <int S, int... I>
+OFFRAMP_INLINE vec mix_high(vec a, vec b, std::integer_sequence<int, I...>) {
+    return __builtin_shuffle(a, b, ivec{((I & S) ? W + I : I + S)...});
+}
+#endif
+using Lanes = std::make_integer_sequence<int, W>;
+
+template <int S>
+OFFRAMP_INLINE void transpose_step(vec *row) {
+    for (int i = 0; i < W; i++) {
+        if (i & S) continue;
+        const vec a = row[i], b = row[i + S];
+        row[i] = mix_low<S>(a, b, Lanes{});
+        row[i + S] = mix_high<S>(a, b, Lanes{});
+    }
+}
+
+// W rows of W floats, transposed in registers.
+OFFRAMP_INLINE void transpose(vec *row) {
+    transpose_step<1>(row);
+    transpose_step<2>(row);
+    if constexpr (W >= 8) transpose_step<4>(row);
+    if constexpr (W >= 16) transpose_step<8>(row);
+}
+
+template <int S>
+OFFRAMP_INLINE void sum_step(vec *v, int stride) {
+    for (int i = 0; i < W; i += 2 * stride)
+        v[i] = mix_low<S>(v[i], v[i + stride], Lanes{}) + mix_high<S>(v[i], v[i + stride], Lanes{});
+}
+
+// Lane i of the result is the sum of all lanes of v[i]; v is used up.
+OFFRAMP_INLINE vec sum_each(vec *v) {
+    sum_step<1>(v, 1);
+    sum_step<2>(v, 2);
+    if constexpr (W >= 8) sum_step<4>(v, 4);
+    if constexpr (W >= 16) sum_step<8>(v, 8);
+    return v[0];
+}
+
+}  // namespace offramp::OFFRAMP_ISA

@@ -1,0 +1,10 @@
+"""The array types of the kernels."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IndexArray = npt.NDArray[np.integer[Any]]
+Block = tuple[int, int]
