@@ -1,0 +1,68 @@
+"""One self-contained HTML page of a result: no script, no font, no image from elsewhere."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from offramp.errors import MissingDependencyError
+from offramp.report.figures import accuracy_against_bytes, confidence, network_colour
+from offramp.report.result import Result
+from offramp.report.table import COLUMNS
+
+
+def html_page(result: Result) -> str:
+    """The page as text.
+
+    Raises:
+        MissingDependencyError: jinja2 or matplotlib is not installed.
+    """
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError as error:
+        raise MissingDependencyError(
+            "the page needs jinja2, which is not installed; run: pip install 'offramp[report]'"
+        ) from error
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(files("offramp.report").joinpath("page.html.j2").read_text("utf-8"))
+    return template.render(
+        result=result,
+        columns=COLUMNS,
+        groups=_groups(result),
+        accuracy_figure=accuracy_against_bytes(result),
+        margin_points=_margin_points(result),
+        exits=[
+            (network, confidence(network, colour=network_colour(result, network.name)))
+            for network in result.networks
+        ],
+        tables={"Settings": _flat(result.settings), "Environment": _flat(result.environment)},
+    )
+
+
+def _groups(result: Result) -> dict[str, list[list[str]]]:
+    """The cells of every row, under the name of its network."""
+    groups: dict[str, list[list[str]]] = {}
+    for row in result.rows:
+        groups.setdefault(row.network, []).append([column.cell(row) for column in COLUMNS])
+    return groups
+
+
+def _margin_points(result: Result) -> float:
+    """Half the width of the 95% interval of the least certain accuracy, in percentage points."""
+    return max(
+        (196 * (row.accuracy * (1 - row.accuracy) / row.n_samples) ** 0.5 for row in result.rows), default=0.0
+    )
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, str]:
+    return {key.replace("_", " "): _words(value) for key, value in settings.items()}
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
+    if isinstance(value, float):
+        return f"{value:,.10g}"
+    return str(value)

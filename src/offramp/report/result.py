@@ -1,0 +1,76 @@
+"""What a measurement hands to its report, and the JSON file in between."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from offramp.errors import DataError
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One network in one mode. Means are over the `n_samples` samples streamed in that mode."""
+
+    network: str
+    mode: str  # local, remote, split or split+exit
+    accuracy: float  # share of right answers
+    exit_rate: float  # share of samples that the exit answered
+    wire_bytes_per_sample: float  # both directions, framing included, as counted by the link
+    payload_bytes_per_sample: float  # the coded features or the raw sample alone
+    latency_p50_s: float
+    latency_p99_s: float
+    head_parameters: int
+    exit_parameters: int
+    head_bytes: int  # on disk
+    edge_macs: float  # multiply-adds on the edge, mean of what was executed
+    n_samples: int
+    fallbacks: int  # samples for which the tail did not answer in time
+
+
+class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One trained network, and its exit's behaviour on the streamed samples (lists of equal length)."""
+
+    name: str
+    structure: dict[str, str]  # "head", "exit" and "tail" in words
+    head_density: float
+    tail_parameters: int
+    training_s: float
+    threshold: float
+    confidence: list[float]
+    exit_correct: list[bool]
+    tail_correct: list[bool]
+
+    def __post_init__(self) -> None:
+        if not len(self.confidence) == len(self.exit_correct) == len(self.tail_correct):
+            raise ValueError("confidence, exit_correct and tail_correct differ in length")
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole measurement: rows, networks, and all that is needed to judge and repeat it."""
+
+    title: str
+    rows: list[Row]
+    networks: list[NetworkRecord]
+    method: list[str]  # how it was measured, one sentence or two per entry
+    settings: dict[str, Any]
+    environment: dict[str, Any]
+
+
+def to_json(result: Result) -> bytes:
+    """The result as indented JSON, with a newline at the end."""
+    return msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n"
+
+
+def read_result(path: str | os.PathLike[str]) -> Result:
+    """The result in a JSON file.
+
+    Raises:
+        DataError: the file cannot be read or is not such a result.
+    """
+    try:
+        return msgspec.json.decode(Path(path).read_bytes(), type=Result)
+    except OSError as error:
+        raise DataError(f"cannot read the result {path}: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path} is not a result of offramp demo: {error}") from error
