@@ -1,0 +1,37 @@
+"""Junction arithmetic and the generators of structured sparse patterns. NumPy only."""
+
+from offramp.pattern.affine import affine
+from offramp.pattern.clash_free import clash_free
+from offramp.pattern.full import full
+from offramp.pattern.junction import (
+    Junction,
+    density,
+    edge_count,
+    feasible_densities,
+    feasible_out_degrees,
+    in_degree,
+    overall_density,
+)
+from offramp.pattern.pattern import Pattern, ReverseTable, largest_block
+from offramp.pattern.random_regular import block, random
+from offramp.pattern.spec import PATTERN_KINDS, PatternSpec
+
+__all__ = [
+    "PATTERN_KINDS",
+    "Junction",
+    "Pattern",
+    "PatternSpec",
+    "ReverseTable",
+    "affine",
+    "block",
+    "clash_free",
+    "density",
+    "edge_count",
+    "feasible_densities",
+    "feasible_out_degrees",
+    "full",
+    "in_degree",
+    "largest_block",
+    "overall_density",
+    "random",
+]
