@@ -1,0 +1,255 @@
+"""Bundles on disk: written whole or not at all, read as if an enemy had written them."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from offramp import __version__
+from offramp.bundle import manifest as manifests
+from offramp.bundle.bundle import PARTS, Bundle, PartName, check_fit
+from offramp.bundle.manifest import Manifest, PartRecord, RuleRecord
+from offramp.bundle.part import Part
+from offramp.bundle.tensors import from_bytes, to_bytes
+from offramp.errors import BundleError, OfframpError
+from offramp.exits import ExitRule
+
+MANIFEST = "manifest.json"
+PART_FILES = {name: f"{name}.safetensors" for name in PARTS}  # file names never come from a manifest
+
+# NOFOLLOW: a part is a file of this folder, never a link out of it. NONBLOCK: a pipe must not make us wait.
+_OPEN_FLAGS = os.O_RDONLY
+for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
+    _OPEN_FLAGS |= getattr(os, _flag, 0)
+
+
+def write(bundle: Bundle, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Put the bundle into the folder `path`: all of it, or nothing.
+
+    The files are written and synced in a sibling folder which then takes the name. With `overwrite` the old
+    bundle steps aside first: between two renames there is none, but never half of one.
+
+    Args:
+        overwrite: replace what is at `path`, which must be a bundle and nothing else.
+
+    Raises:
+        BundleError: something is at `path` already, the system refuses, or evidence or training are not JSON.
+    """
+    folder = Path(os.path.abspath(path))
+    files = _files(bundle)
+    replaces = os.path.lexists(folder)
+    if replaces and not overwrite:
+        raise BundleError(
+            f"{folder}: exists already; give another path, or overwrite=True to replace a bundle"
+        )
+    if replaces:
+        _check_replaceable(folder)
+    token = secrets.token_hex(4)
+    fresh = folder.with_name(f".{folder.name}.new-{token}")
+    stale = folder.with_name(f".{folder.name}.old-{token}")
+    try:
+        _write_folder(fresh, files)
+        try:
+            if replaces:
+                folder.rename(stale)
+            fresh.rename(folder)
+        except BaseException:
+            if stale.exists() and not folder.exists():
+                stale.rename(folder)
+            raise
+        _sync(folder.parent)
+    except OSError as error:
+        raise BundleError(
+            f"{folder}: cannot be written: {error.strerror}; check the folder it is to lie in"
+        ) from error
+    finally:
+        _remove(fresh)
+    _remove(stale)
+
+
+def read(path: str | os.PathLike[str], *, parts: Sequence[str] = PARTS) -> Bundle:
+    """The bundle in the folder `path`, with these parts only: the files of others may be absent.
+
+    Nothing in the folder is trusted and nothing of it is executed. Memory is in proportion to the files.
+
+    Raises:
+        BundleError: a file that is missing, damaged, altered, of another version or not a plain file of this
+            folder, or parts that do not fit. The message names the file.
+    """
+    folder = Path(path)
+    manifest = _read_manifest(folder)
+    for name in parts:
+        if name not in manifest.parts:
+            raise BundleError(
+                f"{folder / MANIFEST}: lists no part {name!r}; ask for {', '.join(manifest.parts)}"
+            )
+    loaded = {name: _read_part(folder, name, manifest.parts[name]) for name in PARTS if name in parts}
+    rule = manifest.exit_rule
+    try:
+        return Bundle(
+            name=manifest.name,
+            preprocessing=manifest.preprocessing,
+            classes=manifest.classes,
+            head=loaded.get("head"),
+            exit=loaded.get("exit"),
+            tail=loaded.get("tail"),
+            exit_rule=ExitRule(rule.threshold, rule.criterion, rule.evidence),
+            codec=manifest.codec,
+            training=manifest.training,
+            head_digest=manifest.head_digest,
+        )
+    except OfframpError as error:
+        raise BundleError(f"{folder / MANIFEST}: {error}") from error
+
+
+def present(path: str | os.PathLike[str]) -> tuple[PartName, ...]:
+    """The parts that `read` can be asked for: the manifest lists them and their files are here.
+
+    Raises:
+        BundleError: no manifest that can be read.
+    """
+    folder = Path(path)
+    listed = _read_manifest(folder).parts
+    return tuple(name for name in PARTS if name in listed and os.path.lexists(folder / PART_FILES[name]))
+
+
+def part_bytes(path: str | os.PathLike[str], part: str) -> int:
+    """Size on disk of one part's file, in bytes.
+
+    Raises:
+        BundleError: no part has this name, or its file is not here.
+    """
+    if part not in PARTS:
+        raise BundleError(f"no part is called {part!r}; use one of {', '.join(PARTS)}")
+    file = Path(path) / f"{part}.safetensors"
+    try:
+        return file.lstat().st_size
+    except OSError as error:
+        raise BundleError(f"{file}: {error.strerror}; copy this part's file into the folder") from error
+
+
+def _files(bundle: Bundle) -> dict[str, bytes]:
+    """File name -> content, parts first."""
+    contents = {name: to_bytes(part) for name, part in bundle.parts.items()}
+    manifest = Manifest(
+        offramp_version=__version__,
+        name=bundle.name,
+        preprocessing=bundle.preprocessing,
+        classes=bundle.classes,
+        head_digest=bundle.head_digest,
+        exit_rule=RuleRecord(
+            bundle.exit_rule.threshold, bundle.exit_rule.criterion, dict(bundle.exit_rule.evidence)
+        ),
+        codec=bundle.codec,
+        training=bundle.training,
+        parts={
+            name: PartRecord(part.layers, len(contents[name]), hashlib.sha256(contents[name]).hexdigest())
+            for name, part in bundle.parts.items()
+        },
+    )
+    return {PART_FILES[name]: content for name, content in contents.items()} | {
+        MANIFEST: manifests.encode(manifest)
+    }
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    file = folder / MANIFEST
+    data = _read_file(file, at_most=manifests.MAX_BYTES)
+    try:
+        manifest = manifests.decode(data)
+        layers = {name: record.layers for name, record in manifest.parts.items()}
+        check_fit(manifest.preprocessing, manifest.classes, layers)
+    except OfframpError as error:
+        raise BundleError(f"{file}: {error}") from error
+    return manifest
+
+
+def _read_part(folder: Path, name: PartName, record: PartRecord) -> Part:
+    file = folder / PART_FILES[name]
+    data = _read_file(file, exactly=record.n_bytes)
+    found = hashlib.sha256(data).hexdigest()
+    if found != record.sha256:
+        raise BundleError(
+            f"{file}: SHA-256 {found[:12]}, the manifest says {record.sha256[:12]}: damaged, altered or of"
+            " another bundle; copy it again together with the manifest"
+        )
+    try:
+        return from_bytes(record.layers, data)
+    except OfframpError as error:
+        raise BundleError(f"{file}: {error}; get the bundle from whoever trained it") from error
+
+
+def _read_file(file: Path, *, at_most: int | None = None, exactly: int | None = None) -> bytes:
+    """All bytes of a plain file, whose size is checked before any is read."""
+    try:
+        with open(file, "rb", opener=lambda name, _: os.open(name, _OPEN_FLAGS)) as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise BundleError(f"{file}: not a plain file; a bundle holds plain files only")
+            if exactly is not None and status.st_size != exactly:
+                raise BundleError(
+                    f"{file}: {status.st_size} bytes, the manifest says {exactly}: truncated, or of another"
+                    " bundle; copy it again together with the manifest"
+                )
+            if at_most is not None and status.st_size > at_most:
+                raise BundleError(f"{file}: {status.st_size} bytes; a manifest has at most {at_most}")
+            return stream.read(status.st_size)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise BundleError(
+                f"{file}: a symbolic link; a bundle holds plain files only, copy it here"
+            ) from error
+        raise BundleError(
+            f"{file}: {error.strerror}; give the folder of a bundle and copy this file into it"
+        ) from error
+
+
+def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir()
+    for name, content in files.items():
+        with open(folder / name, "xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Make the folder's entries survive a power cut, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Raise BundleError unless all that replacing this folder would delete is a bundle."""
+    refusal = f"{folder}: not replaced, because"
+    if folder.is_symlink() or not folder.is_dir():
+        raise BundleError(f"{refusal} it is no folder; give another path")
+    strangers = {entry.name for entry in folder.iterdir()} - {MANIFEST, *PART_FILES.values()}
+    if strangers:
+        raise BundleError(
+            f"{refusal} it holds {sorted(strangers)[0]!r}, which is no part of a bundle; give another path"
+        )
+    try:
+        _read_manifest(folder)
+    except BundleError as error:
+        raise BundleError(
+            f"{refusal} it is no bundle that can be read ({error}); delete it yourself"
+        ) from error
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder of ours, if it is there; only names that we write, so never anybody else's file."""
+    if folder.is_dir():
+        for name in (MANIFEST, *PART_FILES.values()):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
