@@ -1,0 +1,220 @@
+# mypy: allow-untyped-calls
+# (Torch leaves much of torch.library and torch.autograd without types.)
+"""The junction and its two gradients as Torch operators, each differentiable again.
+
+With W the junction's matrix, a junction is y = x W + b. It is linear in x and in W, so the derivative of
+each of the three operators is made of the other two, and derivatives of any order exist.
+
+Shapes, for blocks of r inputs by c outputs: x (batch, n_in), dy (batch, n_out), weight (n_out/c, in_degree/r,
+r*c), bias (n_out,), table (n_out/c, in_degree/r), reverse_table and reverse_position (n_in/r, out_degree/c).
+
+The autograd rules are registered as plain `torch.autograd.Function`s: measured per call, that costs 11 us
+where `torch.library.custom_op` costs 26 us and `torch.library.register_autograd` 23 us.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from offramp import kernels
+from offramp.errors import InputError
+from offramp.kernels import reference
+
+_TABLES = "Tensor table, Tensor reverse_table, Tensor reverse_position, int r, int c"
+
+_library = torch.library.Library("offramp", "DEF")
+for _schema in (
+    f"junction(Tensor x, Tensor weight, Tensor? bias, {_TABLES}) -> Tensor",
+    f"junction_grad_input(Tensor dy, Tensor weight, {_TABLES}) -> Tensor",
+    f"junction_grad_weight(Tensor x, Tensor dy, {_TABLES}) -> (Tensor, Tensor)",
+):
+    _library.define(_schema, tags=(torch.Tag.pt2_compliant_tag,))
+
+junction: Callable[..., Tensor] = torch.ops.offramp.junction.default
+junction_grad_input: Callable[..., Tensor] = torch.ops.offramp.junction_grad_input.default
+junction_grad_weight: Callable[..., tuple[Tensor, Tensor]] = torch.ops.offramp.junction_grad_weight.default
+
+
+# --- Values -----------------------------------------------------------------------------------------------
+
+
+def _is_native(**tensors: Tensor | None) -> bool:
+    """Whether the native float32 kernels take these tensors; if not, the float64 reference does."""
+    given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    kinds = {(tensor.device.type, tensor.dtype) for tensor in given.values()}
+    if kinds == {("cpu", torch.float32)}:
+        return True
+    if kinds == {("cpu", torch.float64)}:
+        return False
+    have = ", ".join(f"{name} {tensor.dtype} on {tensor.device}" for name, tensor in given.items())
+    raise InputError(
+        f"a junction got {have}; it computes on the CPU, with all of them torch.float32 (native) or "
+        "torch.float64 (reference): move them with .cpu().float()"
+    )
+
+
+def _array(tensor: Tensor) -> npt.NDArray[Any]:
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    return tensor.contiguous().numpy()  # a view where the tensor is contiguous already
+
+
+def _tensor(array: npt.NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _forward(
+    x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, _rt: Tensor, _rp: Tensor, r: int, c: int
+) -> Tensor:
+    native = _is_native(x=x, weight=weight, bias=bias)
+    arrays = _array(x), _array(weight), _array(table), None if bias is None else _array(bias)
+    if native:
+        return _tensor(kernels.forward(*arrays, block=(r, c), threads=torch.get_num_threads()))
+    return _tensor(reference.forward(*arrays, block=(r, c)))
+
+
+def _grad_input(
+    dy: Tensor,
+    weight: Tensor,
+    _table: Tensor,
+    reverse_table: Tensor,
+    reverse_position: Tensor,
+    r: int,
+    c: int,
+) -> Tensor:
+    native = _is_native(dy=dy, weight=weight)
+    arrays = _array(dy), _array(weight), _array(reverse_table), _array(reverse_position)
+    if native:
+        return _tensor(kernels.grad_input(*arrays, block=(r, c), threads=torch.get_num_threads()))
+    return _tensor(reference.grad_input(*arrays, block=(r, c)))
+
+
+def _grad_weight(
+    x: Tensor, dy: Tensor, table: Tensor, _rt: Tensor, _rp: Tensor, r: int, c: int
+) -> tuple[Tensor, Tensor]:
+    native = _is_native(x=x, dy=dy)
+    arrays = _array(x), _array(dy), _array(table)
+    if native:
+        dw, db = kernels.grad_weight(*arrays, block=(r, c), threads=torch.get_num_threads())
+    else:
+        dw, db = reference.grad_weight(*arrays, block=(r, c))
+    return _tensor(dw), _tensor(db)
+
+
+# --- Shapes -----------------------------------------------------------------------------------------------
+
+
+def _fake_forward(
+    x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
+) -> Tensor:
+    torch._check(x.dim() == 2 and x.shape[1] == rt.shape[0] * r, lambda: f"x {x.shape} is not (batch, n_in)")
+    return x.new_empty((x.shape[0], table.shape[0] * c))
+
+
+def _fake_grad_input(
+    dy: Tensor, weight: Tensor, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
+) -> Tensor:
+    torch._check(
+        dy.dim() == 2 and dy.shape[1] == table.shape[0] * c, lambda: f"dy {dy.shape} is not (batch, n_out)"
+    )
+    return dy.new_empty((dy.shape[0], rt.shape[0] * r))
+
+
+def _fake_grad_weight(
+    x: Tensor, dy: Tensor, table: Tensor, _rt: Tensor, _rp: Tensor, r: int, c: int
+) -> tuple[Tensor, Tensor]:
+    return dy.new_empty((*table.shape, r * c)), dy.new_empty((table.shape[0] * c,))
+
+
+# --- Derivatives ------------------------------------------------------------------------------------------
+# Every rule computes only what is asked of it: no input gradient for the first layer, no weight gradient
+# for frozen weights; and it keeps alive only the tensors that this needs.
+
+
+class _Junction(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        x, weight, _bias, *tables, r, c = inputs
+        need_x, need_weight = ctx.needs_input_grad[:2]
+        ctx.save_for_backward(x if need_weight else None, weight if need_x else None, *tables)
+        ctx.block = r, c
+        with torch._C._AutoDispatchBelowAutograd():
+            return junction(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, *tables = ctx.saved_tensors
+        need_x, need_weight, need_bias = ctx.needs_input_grad[:3]
+        dx = junction_grad_input(dy, weight, *tables, *ctx.block) if need_x else None
+        dw = db = None
+        if need_weight:
+            dw, db = junction_grad_weight(x, dy, *tables, *ctx.block)
+        elif need_bias:
+            db = dy.sum(0)
+        return dx, dw, db if need_bias else None, None, None, None, None, None
+
+
+class _GradInput(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        dy, weight, *tables, r, c = inputs
+        need_dy, need_weight = ctx.needs_input_grad[:2]
+        ctx.save_for_backward(dy if need_weight else None, weight if need_dy else None, *tables)
+        ctx.block = r, c
+        with torch._C._AutoDispatchBelowAutograd():
+            return junction_grad_input(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, g_dx: Tensor) -> tuple[Tensor | None, ...]:
+        dy, weight, *tables = ctx.saved_tensors
+        need_dy, need_weight = ctx.needs_input_grad[:2]
+        g_dy = junction(g_dx, weight, None, *tables, *ctx.block) if need_dy else None
+        g_weight = junction_grad_weight(g_dx, dy, *tables, *ctx.block)[0] if need_weight else None
+        return g_dy, g_weight, None, None, None, None, None
+
+
+class _GradWeight(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
+        x, dy, *tables, r, c = inputs
+        need_x, need_dy = ctx.needs_input_grad[:2]
+        ctx.save_for_backward(x if need_dy else None, dy if need_x else None, *tables)
+        ctx.block = r, c
+        with torch._C._AutoDispatchBelowAutograd():
+            return junction_grad_weight(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, g_dw: Tensor, g_db: Tensor) -> tuple[Tensor | None, ...]:
+        x, dy, *tables = ctx.saved_tensors
+        need_x, need_dy = ctx.needs_input_grad[:2]
+        g_x = junction_grad_input(dy, g_dw, *tables, *ctx.block) if need_x else None
+        g_dy = junction(x, g_dw, g_db, *tables, *ctx.block) if need_dy else None
+        return g_x, g_dy, None, None, None, None, None
+
+
+def _register(
+    name: str,
+    values: Callable[..., Any],
+    shapes: Callable[..., Any],
+    rule: type[torch.autograd.Function],
+) -> None:
+    operator = getattr(torch.ops.offramp, name).default
+
+    def differentiable(*inputs: Any) -> Any:
+        if torch.is_grad_enabled():
+            return rule.apply(*inputs)
+        with torch._C._AutoDispatchBelowAutograd():
+            return operator(*inputs)
+
+    _library.impl(name, values, "CompositeExplicitAutograd")
+    _library.impl(name, differentiable, "Autograd")
+    torch.library.register_fake(f"offramp::{name}", shapes, lib=_library)
+
+
+_register("junction", _forward, _fake_forward, _Junction)
+_register("junction_grad_input", _grad_input, _fake_grad_input, _GradInput)
+_register("junction_grad_weight", _grad_weight, _fake_grad_weight, _GradWeight)

@@ -1,0 +1,212 @@
+"""A linear layer that stores, trains and computes only the edges of its pattern."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from offramp.errors import ConfigError, InputError, PatternError
+from offramp.nn.ops import junction
+from offramp.pattern import Pattern, PatternSpec
+
+
+class SparseLinear(nn.Module):
+    """`nn.Linear` on the edges of a structured pattern; takes any leading dimensions, as `nn.Linear` does.
+
+    Computes in float32 (native) or float64 (reference) on the CPU.
+
+    Args:
+        in_features, out_features: neurons before and after the junction.
+        out_degree: edges leaving each input neuron; may be left out for a `Pattern` and for "full".
+        pattern: the name of a generator, or a `Pattern`.
+        block: (r, c) neighbouring inputs and outputs connected as one, for generators that know blocks.
+        bias: whether outputs have a bias.
+        seed: decides the pattern alone; the weights come from Torch's global generator.
+
+    The parameter `weight` is (out_features/c, in_degree/r, r*c), with index i*c + j inside a block; the
+    buffer `table` (out_features/c, in_degree/r) names the input blocks and travels in the `state_dict`.
+
+    Raises:
+        PatternError: the edges cannot be shared equally, or a `Pattern` contradicts the other arguments.
+
+    Source: arXiv:2407.11763, section III.
+    """
+
+    table: Tensor
+    reverse_table: Tensor
+    reverse_position: Tensor
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        out_degree: int | None = None,
+        pattern: str | Pattern = "random",
+        block: tuple[int, int] | None = None,
+        bias: bool = True,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self._pattern = _resolve(in_features, out_features, out_degree, pattern, block, seed)
+        self.in_features, self.out_features = in_features, out_features
+        self.r, self.c = self._pattern.block
+
+        n_blocks, width = self._pattern.table.shape
+        shape = (n_blocks, width, self.r * self.c)
+        self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
+        reverse = self._pattern.reverse()
+        self.register_buffer("table", torch.tensor(self._pattern.table, device=device))
+        for name, array in (("reverse_table", reverse.table), ("reverse_position", reverse.position)):
+            self.register_buffer(name, torch.tensor(array, device=device), persistent=False)
+        self.reset_parameters()
+
+    @property
+    def pattern(self) -> Pattern:
+        """Which edges exist."""
+        return self._pattern
+
+    def reset_parameters(self) -> None:
+        """He-normal weights by the true in-degree, zero bias: units after a ReLU keep their variance."""
+        nn.init.normal_(self.weight, std=math.sqrt(2 / self._pattern.in_degree))
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """y (..., out_features) of x (..., in_features)."""
+        if x.dim() == 0 or x.shape[-1] != self.in_features:
+            raise InputError(
+                f"input has shape {tuple(x.shape)}, its last dimension must be in_features="
+                f"{self.in_features}; reshape the input or build the layer for its width"
+            )
+        tables = self.table, self.reverse_table, self.reverse_position
+        if x.dim() == 2:
+            return junction(x, self.weight, self.bias, *tables, self.r, self.c)
+        rows = x.reshape(math.prod(x.shape[:-1]), self.in_features)
+        y = junction(rows, self.weight, self.bias, *tables, self.r, self.c)
+        return y.reshape(*x.shape[:-1], self.out_features)
+
+    @classmethod
+    def from_dense(
+        cls,
+        linear: nn.Linear,
+        *,
+        out_degree: int | None = None,
+        pattern: str | Pattern = "random",
+        block: tuple[int, int] | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """The layer with the weights that `linear` has on the pattern's edges, and its bias."""
+        weight = linear.weight.detach()
+        sparse = cls(
+            linear.in_features,
+            linear.out_features,
+            out_degree=out_degree,
+            pattern=pattern,
+            block=block,
+            bias=linear.bias is not None,
+            seed=seed,
+            device=weight.device,
+            dtype=weight.dtype,
+        )
+        with torch.no_grad():
+            sparse.weight.copy_(sparse._blocks_of(weight).transpose(2, 3).reshape(sparse.weight.shape))
+            if sparse.bias is not None:
+                sparse.bias.copy_(linear.bias)
+        return sparse
+
+    def to_dense(self) -> nn.Linear:
+        """An `nn.Linear` that computes the same, with zeros where there is no edge."""
+        with torch.device("meta"):
+            linear = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None)
+        with torch.no_grad():
+            weight = self.weight.new_zeros(self.out_features, self.in_features)
+            blocks = self.weight.reshape(*self.table.shape, self.r, self.c).transpose(2, 3)
+            outputs, inputs = self._block_indices()
+            self._as_blocks(weight)[outputs, :, inputs, :] = blocks
+        linear.weight = nn.Parameter(weight)
+        if self.bias is not None:
+            linear.bias = nn.Parameter(self.bias.detach().clone())
+        return linear
+
+    def extra_repr(self) -> str:
+        pattern = self._pattern
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"out_degree={pattern.out_degree}, block={pattern.block}, density={pattern.density:.4g}, "
+            f"bias={self.bias is not None}"
+        )
+
+    def _as_blocks(self, dense: Tensor) -> Tensor:
+        """View (out_features/c, c, in_features/r, r) of a dense weight."""
+        return dense.view(self.out_features // self.c, self.c, self.in_features // self.r, self.r)
+
+    def _block_indices(self) -> tuple[Tensor, Tensor]:
+        outputs = torch.arange(self.out_features // self.c, device=self.table.device)
+        return outputs[:, None], self.table.long()
+
+    def _blocks_of(self, dense: Tensor) -> Tensor:
+        """The blocks (out_features/c, in_degree/r, c, r) of a dense weight that the pattern connects."""
+        outputs, inputs = self._block_indices()
+        return self._as_blocks(dense.contiguous())[outputs, :, inputs, :]
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Refuse weights of another pattern, strict or not: they would be silently mispaired."""
+        weight, table = state_dict.get(prefix + "weight"), state_dict.get(prefix + "table")
+        if weight is not None and table is None:
+            raise PatternError(
+                f"the state_dict has {prefix}weight without {prefix}table; weights load only together with "
+                "their pattern: save the whole state_dict of the layer"
+            )
+        if table is not None:
+            self._check_table(prefix + "table", table)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _check_table(self, name: str, table: Tensor) -> None:
+        mine = torch.tensor(self._pattern.table)
+        if table.shape == mine.shape and torch.equal(table.cpu().to(mine.dtype), mine):
+            return
+        raise PatternError(
+            f"{name} of the state_dict {tuple(table.shape)} is another pattern than this layer's "
+            f"{tuple(mine.shape)}, digest {self._pattern.digest()[:12]}; weights load only into their own "
+            "pattern: build the layer with the same out_degree, pattern, block and seed, or with "
+            "pattern=Pattern.from_table(...) of that table"
+        )
+
+
+def _resolve(
+    n_in: int,
+    n_out: int,
+    out_degree: int | None,
+    pattern: str | Pattern,
+    block: tuple[int, int] | None,
+    seed: int,
+) -> Pattern:
+    """The pattern that the arguments of `SparseLinear` describe."""
+    if isinstance(pattern, str):
+        if out_degree is None and pattern == "full":
+            out_degree = n_out
+        if out_degree is None:
+            raise ConfigError(f"pattern={pattern!r} needs an out_degree between 1 and out_features={n_out}")
+        return PatternSpec(kind=pattern, block=block, seed=seed).build(n_in, n_out, out_degree)
+    asked = {"in_features": n_in, "out_features": n_out, "out_degree": out_degree, "block": block}
+    given = {
+        "in_features": pattern.n_in,
+        "out_features": pattern.n_out,
+        "out_degree": pattern.out_degree,
+        "block": pattern.block,
+    }
+    for name, value in asked.items():
+        if value is not None and value != given[name]:
+            raise PatternError(
+                f"{name}={value} contradicts the given pattern, which has {name}={given[name]}; "
+                f"pass {given[name]} or another pattern"
+            )
+    return pattern

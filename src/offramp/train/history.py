@@ -1,0 +1,55 @@
+"""What a training run went through."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training data.
+
+    Args:
+        epoch: counted from 1.
+        train_loss: mean over the samples, as the weights were when each was seen.
+        exit_accuracy, tail_accuracy: on the validation split after the epoch, in 0..1; the exit's is None for
+            a model without one.
+        learning_rate: of the last step.
+        seconds: training and validation, of all runs that shared the epoch.
+    """
+
+    epoch: int
+    train_loss: float
+    exit_accuracy: float | None
+    tail_accuracy: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class History:
+    """The epochs of a run, and what decided it."""
+
+    recipe: str
+    seed: int
+    epochs: tuple[Epoch, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Time of all epochs."""
+        return sum(epoch.seconds for epoch in self.epochs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {"recipe": self.recipe, "seed": self.seed, "epochs": [asdict(epoch) for epoch in self.epochs]}
+
+    def to_json(self) -> str:
+        """One JSON object; `from_json` gives the same history back."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The history that `to_json` wrote."""
+        values = json.loads(text)
+        epochs = tuple(Epoch(**epoch) for epoch in values["epochs"])
+        return cls(values["recipe"], values["seed"], epochs)

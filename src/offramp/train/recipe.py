@@ -1,0 +1,84 @@
+"""What decides a training run besides the network, the data and the seed."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from offramp.errors import ConfigError
+
+Schedule = Literal["inverse_time", "warmup_cosine"]
+Initialisation = Literal["dense_fan_in", "in_degree"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Adam on the cross-entropy of tail and exit, without weight decay.
+
+    Change a recipe with `dataclasses.replace(RECIPES["cosine"], epochs=10)`.
+
+    Args:
+        name: what the records call it.
+        epochs, batch_size: passes over the data, samples a step; the last, smaller batch is used too.
+        schedule: "inverse_time": learning_rate / (1 + decay * step); "warmup_cosine": rises linearly over
+            `warmup_steps` (at most a tenth of the run), then falls to 0 along half a cosine.
+        init: He-normal by the true in-degree ("in_degree"), or as Keras' he_normal does it on the masked
+            dense matrix ("dense_fan_in"; see `initialise`).
+        initial_bias: of every layer.
+        exit_weight: weight of the exit's loss beside the tail's 1.
+        train_on_everything: also train on the validation and calibration splits, as the paper does; what is
+            measured on these two splits is then optimistic.
+    """
+
+    name: str
+    learning_rate: float
+    schedule: Schedule
+    init: Initialisation
+    epochs: int = 50
+    batch_size: int = 256
+    decay: float = 0.0
+    warmup_steps: int = 0
+    initial_bias: float = 0.0
+    exit_weight: float = 0.5
+    train_on_everything: bool = False
+
+    def __post_init__(self) -> None:
+        _check("epochs", self.epochs, self.epochs >= 1, "at least 1")
+        _check("batch_size", self.batch_size, self.batch_size >= 1, "at least 1")
+        _check("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "positive, as in 1e-3")
+        _check("decay", self.decay, 0 <= self.decay < math.inf, "0 or more")
+        _check("warmup_steps", self.warmup_steps, self.warmup_steps >= 0, "0 or more")
+        _check("initial_bias", self.initial_bias, math.isfinite(self.initial_bias), "finite")
+        _check("exit_weight", self.exit_weight, 0 <= self.exit_weight < math.inf, "0 or more")
+        _check("schedule", self.schedule, self.schedule in get_args(Schedule), f"of {get_args(Schedule)}")
+        _check("init", self.init, self.init in get_args(Initialisation), f"of {get_args(Initialisation)}")
+
+    def learning_rate_at(self, step: int, *, n_steps: int) -> float:
+        """Learning rate of step 0 .. n_steps - 1."""
+        if self.schedule == "inverse_time":
+            return self.learning_rate / (1 + self.decay * step)
+        warmup = min(self.warmup_steps, n_steps // 10)
+        if step < warmup:
+            return self.learning_rate * (step + 1) / warmup
+        return self.learning_rate * (1 + math.cos(math.pi * (step - warmup) / (n_steps - warmup))) / 2
+
+
+def _check(name: str, value: object, valid: bool, rule: str) -> None:
+    if not valid:
+        raise ConfigError(f"{name}={value!r} of a recipe must be {rule}")
+
+
+RECIPES = {
+    # The code published with arXiv:2407.11763.
+    "paper": Recipe(
+        name="paper",
+        learning_rate=1e-3,
+        schedule="inverse_time",
+        decay=1e-5,
+        init="dense_fan_in",
+        initial_bias=0.1,
+        train_on_everything=True,
+    ),
+    "cosine": Recipe(
+        name="cosine", learning_rate=3e-3, schedule="warmup_cosine", warmup_steps=200, init="in_degree"
+    ),
+}
