@@ -10,7 +10,7 @@ namespace offramp {
 // Calls body(thread, n_threads) on up to `threads` threads; with one, on the caller's own and without OpenMP, which
 // would hang in a forked child (a DataLoader worker) of a process that has used it.
 template <class Body>
-inline void parallel(int threads, const Body &body) {
+inline void parallel([[maybe_unused]] int threads, const Body &body) {
 #ifdef _OPENMP
     if (threads > 1) {
 #pragma omp parallel num_threads(threads)

@@ -19,7 +19,7 @@ def forward(
     batch, n_blocks = len(x), len(table)
     gathered = x.reshape(batch, x.shape[1] // r, r)[:, table]  # (batch, n_out/c, in_degree/r, r)
     blocks = weight.reshape(*table.shape, r, c)
-    y = np.einsum("boki,okij->boj", gathered, blocks).reshape(batch, n_blocks * c)
+    y: FloatArray = np.einsum("boki,okij->boj", gathered, blocks).reshape(batch, n_blocks * c)
     return y if bias is None else y + bias
 
 

@@ -1,0 +1,46 @@
+# The whole developer interface. Every target sets up what it needs: a virtual environment in .venv, the pinned
+# packages of constraints.txt and the native build.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := CMakeLists.txt $(shell find native -type f)
+
+.PHONY: help install demo test lint bench docs clean
+
+help:
+	@echo "make demo     train dense and sparse split networks on digits and send the test set over a slow link"
+	@echo "make test     all tests"
+	@echo "make lint     ruff, mypy, import contracts"
+	@echo "make bench    kernels and training step against Torch; writes bench.json"
+	@echo "make docs     write docs/cli.md anew from --help"
+	@echo "make install  into .venv; then .venv/bin/offramp --help"
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt tools/preflight.sh $(NATIVE)
+	@sh tools/preflight.sh $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing offramp and its pinned packages into $(VENV) (the first time takes a few minutes)"
+	@PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: install
+	$(BIN)/offramp demo
+
+test: install
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install
+	$(BIN)/python -m benchmarks --json bench.json
+
+docs: install
+	$(BIN)/python tools/generate_cli_docs.py
+
+clean:
+	rm -rf $(VENV) build
