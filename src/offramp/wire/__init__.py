@@ -1,0 +1,36 @@
+"""The Open Inference Protocol v2 as values: bytes in, meaning out. Everything that comes in is hostile."""
+
+from offramp.wire.features import features_request, read_features, read_samples, read_scores
+from offramp.wire.infer import InferRequest, InferResponse
+from offramp.wire.parameters import Parameter
+from offramp.wire.server import (
+    ModelMetadata,
+    ModelQuery,
+    ServerMetadata,
+    TensorSpec,
+    live_response,
+    read_ready,
+    ready_response,
+)
+from offramp.wire.tensors import Tensor
+
+SERVICE = "inference.GRPCInferenceService"
+
+__all__ = [
+    "SERVICE",
+    "InferRequest",
+    "InferResponse",
+    "ModelMetadata",
+    "ModelQuery",
+    "Parameter",
+    "ServerMetadata",
+    "Tensor",
+    "TensorSpec",
+    "features_request",
+    "live_response",
+    "read_features",
+    "read_ready",
+    "read_samples",
+    "read_scores",
+    "ready_response",
+]
