@@ -2,7 +2,7 @@
 
 They start from a regular pattern under random names and are mixed by switches: two edges u1-v1 and u2-v2
 become u2-v1 and u1-v2, which changes no degree. So the result is exact whatever the draws, and no step is
-ever retried.
+ever retried. A switch and the switch back are equally likely, so in the limit all patterns are, too.
 """
 
 import numpy as np
@@ -37,8 +37,8 @@ def _random_table(junction: Junction, stream: Stream) -> NDArray[np.int64]:
         # Here most switches would fail, and a mask of the whole junction is smaller than its edges.
         return _complement(_random_table(Junction(n_in, n_out, n_out - out_degree), stream), n_in)
     table = np.resize(stream.permutation(n_in), (n_out, junction.in_degree))
-    # About (1 - density)² of the switches succeed, so in the end fewer than e^-6 of the edges never moved.
-    n_rounds = -(-6 * n_out**2 // (n_out - out_degree) ** 2)
+    # A round moves about ½·(1 - density)²·(1 - density / 2)² of the edges: in the end, e^-4 never moved.
+    n_rounds = -(-32 * n_out**4 // ((n_out - out_degree) * (2 * n_out - out_degree)) ** 2)
     for _ in range(n_rounds):
         table = _switched(table, stream)
     return table[stream.permutation(n_out)]
@@ -51,18 +51,24 @@ def _complement(table: NDArray[np.int64], n_in: int) -> NDArray[np.int64]:
 
 
 def _switched(table: NDArray[np.int64], stream: Stream) -> NDArray[np.int64]:
-    """The table after every edge has tried to exchange its input with that of a random other edge."""
-    first, second = np.array_split(stream.permutation(table.size), 2)
-    first = first[: len(second)]
-    partner = np.arange(table.size).reshape(table.shape)  # of an odd number of edges, one is its own
+    """The table after half of the edges, paired at random, have tried to exchange their inputs.
+
+    The other half rests. Were all edges to move at once, some small patterns could never become others.
+    """
+    n_pairs = (table.size + 2) // 4
+    first, second = stream.permutation(table.size)[: 2 * n_pairs].reshape(2, n_pairs)
+    partner = np.arange(table.size).reshape(table.shape)
     partner.flat[first], partner.flat[second] = second, first
     proposed = table.ravel()[partner]
-    fits = _unseen(table, proposed)
-    return np.where(fits & fits.ravel()[partner], proposed, table)
+    apart = _apart(table, proposed)
+    return np.where(apart & apart.ravel()[partner], proposed, table)
 
 
-def _unseen(table: NDArray[np.int64], proposed: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Where a proposed input is neither in its row nor proposed for it twice."""
+def _apart(table: NDArray[np.int64], proposed: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where both the old and the proposed input are the only ones of their kind in the row, old and proposed.
+
+    That the old one is asked, too, makes the switch back as likely: it meets the same inputs, in other roles.
+    """
     width = table.shape[1]
     slot_bits = (2 * width - 1).bit_length()
     keys = np.concatenate([table, proposed], axis=1)  # (n_out, 2 * in_degree)
@@ -70,10 +76,9 @@ def _unseen(table: NDArray[np.int64], proposed: NDArray[np.int64]) -> NDArray[np
     keys |= np.arange(2 * width)
     keys.sort(axis=1)
     inputs = keys >> slot_bits
-    same_as_next = inputs[:, 1:] == inputs[:, :-1]
-    seen = np.zeros(keys.shape, dtype=np.bool_)
-    rows, k = np.nonzero(same_as_next)
-    mask = (1 << slot_bits) - 1
-    seen[rows, keys[rows, k] & mask] = True
-    seen[rows, keys[rows, k + 1] & mask] = True
-    return ~seen[:, width:]
+    rows, k = np.nonzero(inputs[:, 1:] == inputs[:, :-1])
+    slots = keys & ((1 << slot_bits) - 1)
+    lone = np.ones(keys.shape, dtype=np.bool_)
+    lone[rows, slots[rows, k]] = False
+    lone[rows, slots[rows, k + 1]] = False
+    return lone[:, :width] & lone[:, width:]
