@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from offramp.bundle import Preprocessing
-from offramp.data import Dataset, SplitName
+from offramp.data import Dataset
 from offramp.errors import ConfigError
 from offramp.train import checkpoint as checkpoints
 from offramp.train.checkpoint import Checkpoint
@@ -27,7 +27,8 @@ from offramp.train.initialise import initialise as draw_weights
 from offramp.train.progress import ProgressBar
 from offramp.train.recipe import Recipe
 
-_EVERYTHING: tuple[SplitName, ...] = ("train", "validation", "calibration")
+_Split = Literal["train", "validation", "calibration"]
+_EVERYTHING: tuple[_Split, ...] = ("train", "validation", "calibration")
 _PREPARED_AT_ONCE = 4096  # samples
 
 
@@ -66,7 +67,7 @@ def fit(
     if seed < 0:
         raise ConfigError(f"seed={seed} must be 0 or more")
     folder = None if checkpoint is None else Path(checkpoint)
-    splits: tuple[SplitName, ...] = _EVERYTHING if recipe.train_on_everything else ("train",)
+    splits: tuple[_Split, ...] = _EVERYTHING if recipe.train_on_everything else ("train",)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         identity: dict[str, Any] = {}
@@ -233,7 +234,7 @@ def _loss(output: Tensor | tuple[Tensor, Tensor], labels: Tensor, exit_weight: f
     return cross_entropy(tail_scores, labels) + exit_weight * cross_entropy(exit_scores, labels)
 
 
-def _prepared(dataset: Dataset, splits: tuple[SplitName, ...], preprocessing: Preprocessing) -> _Samples:
+def _prepared(dataset: Dataset, splits: tuple[_Split, ...], preprocessing: Preprocessing) -> _Samples:
     """Preprocessed samples of some splits as one tensor, made once."""
     raws, labels = zip(*(dataset.split(name) for name in splits), strict=True)
     y = torch.from_numpy(np.concatenate(labels))
@@ -250,7 +251,7 @@ def _prepared(dataset: Dataset, splits: tuple[SplitName, ...], preprocessing: Pr
 def _identity(
     model: nn.Module,
     dataset: Dataset,
-    splits: tuple[SplitName, ...],
+    splits: tuple[_Split, ...],
     recipe: Recipe,
     preprocessing: Preprocessing,
     seed: int,

@@ -1,0 +1,131 @@
+"""The three operators: registered as Torch wants them, and each derivative made of the other two."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from offramp import pattern
+from offramp.errors import InputError
+from offramp.nn import ops
+
+BLOCKS = [(1, 1), (2, 1), (1, 3), (2, 3)]
+OPERATORS = ["junction", "junction_grad_input", "junction_grad_weight"]
+
+
+def _case(
+    name: str, block: tuple[int, int], dtype: torch.dtype
+) -> tuple[Callable[..., Any], tuple[Any, ...], Any]:
+    """Operator, its differentiable arguments, and the tables and block that follow them."""
+    p = pattern.block(8, 12, 6, block=block, seed=3)
+    generator = torch.Generator().manual_seed(1)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, dtype=dtype).requires_grad_()
+
+    x, dy, bias = draw(5, 8), draw(5, 12), draw(12)
+    weight = draw(*p.table.shape, block[0] * block[1])
+    arrays = p.table, p.reverse().table, p.reverse().position
+    rest = (*(torch.tensor(array) for array in arrays), *block)
+    match name:
+        case "junction":
+            return ops.junction, (x, weight, bias), rest
+        case "junction_grad_input":
+            return ops.junction_grad_input, (dy, weight), rest
+        case _:
+            return ops.junction_grad_weight, (x, dy), rest
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_every_operator_passes_opcheck(name: str, dtype: torch.dtype) -> None:
+    operator, inputs, rest = _case(name, (2, 3), dtype)
+    torch.library.opcheck(operator, (*inputs, *rest))
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+@pytest.mark.parametrize("name", OPERATORS)
+def test_first_and_second_derivatives_are_those_of_finite_differences(
+    name: str, block: tuple[int, int]
+) -> None:
+    operator, inputs, rest = _case(name, block, torch.float64)
+
+    def function(*args: torch.Tensor) -> Any:
+        return operator(*args, *rest)
+
+    assert torch.autograd.gradcheck(function, inputs)
+    assert torch.autograd.gradgradcheck(function, inputs)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_float32_and_float64_agree(name: str) -> None:
+    operator, inputs, rest = _case(name, (2, 3), torch.float32)
+    native = operator(*inputs, *rest)
+    exact = operator(*(value.double() for value in inputs), *rest)
+    torch.testing.assert_close(native, exact, check_dtype=False, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operators_take_non_contiguous_tensors(name: str) -> None:
+    operator, inputs, rest = _case(name, (2, 3), torch.float32)
+    strided = [torch.stack([value, value], dim=-1)[..., 0] for value in inputs]
+    assert not strided[0].is_contiguous()
+    torch.testing.assert_close(operator(*strided, *rest), operator(*inputs, *rest))
+
+
+class _Called(torch.utils._python_dispatch.TorchDispatchMode):
+    """Notes the names of our operators as they run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.namespace == "offramp":
+            self.names.append(func.__name__.removesuffix(".default"))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("needed", "expected"),
+    [
+        ((False, True, True), ["junction_grad_weight"]),
+        ((True, False, False), ["junction_grad_input"]),
+        ((False, False, True), []),
+        ((True, True, True), ["junction_grad_input", "junction_grad_weight"]),
+    ],
+    ids=["first layer", "frozen layer", "bias alone", "everything"],
+)
+def test_only_the_gradients_asked_for_are_computed(needed: tuple[bool, ...], expected: list[str]) -> None:
+    operator, inputs, rest = _case("junction", (2, 3), torch.float32)
+    inputs = tuple(value.detach().requires_grad_(need) for value, need in zip(inputs, needed, strict=True))
+    y = operator(*inputs, *rest)
+    with _Called() as called:
+        y.sum().backward()
+    assert called.names == expected
+    assert [value.grad is not None for value in inputs] == list(needed)
+
+
+def test_frozen_weights_do_not_keep_the_input_alive() -> None:
+    operator, (x, weight, bias), rest = _case("junction", (2, 3), torch.float32)
+    y = operator(x, weight.detach(), bias.detach(), *rest)
+    assert y.grad_fn.saved_tensors[0] is None
+
+
+def test_other_types_and_devices_are_refused_with_what_is_supported() -> None:
+    operator, (x, weight, bias), rest = _case("junction", (2, 3), torch.float32)
+    with pytest.raises(InputError, match=r"x torch.float16 on cpu, weight torch.float32 .* move them with"):
+        operator(x.half(), weight, bias, *rest)
+    with pytest.raises(InputError, match=r"bias torch.float64 on cpu; it computes on the CPU"):
+        operator(x, weight, bias.double(), *rest)
+
+
+def test_a_wrong_width_is_refused_by_the_shape_rules() -> None:
+    operator, (x, weight, bias), rest = _case("junction", (2, 3), torch.float32)
+    meta = [torch.empty_like(value, device="meta") for value in (x[:, 1:], weight, bias)]
+    with pytest.raises(RuntimeError, match=r"x torch.Size\(\[5, 7\]\) is not \(batch, n_in\)"):
+        operator(*meta, *rest)
+    operator, (dy, weight), rest = _case("junction_grad_input", (2, 3), torch.float32)
+    with pytest.raises(RuntimeError, match=r"dy torch.Size\(\[5, 11\]\) is not \(batch, n_out\)"):
+        operator(dy[:, 1:].to("meta"), weight.to("meta"), *rest)
