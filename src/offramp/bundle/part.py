@@ -131,6 +131,8 @@ def _check_table(name: str, layer: SparseLinearLayer, table: Array) -> None:
         pattern = Pattern.from_table(layer.n_in, layer.n_out, table, block=layer.block)
     except PatternError as error:
         raise BundleError(f"array {name} is no pattern: {error}") from error
+    if not np.array_equal(pattern.table, table):  # or the pattern's weights would belong to other edges
+        raise BundleError(f"array {name} has a row out of order; the rows of a table ascend")
     if pattern.digest() != layer.pattern_digest:
         raise BundleError(
             f"array {name} holds pattern {pattern.digest()[:12]}, its layer names"
