@@ -75,10 +75,11 @@ def _apart(table: NDArray[np.int64], proposed: NDArray[np.int64]) -> NDArray[np.
     keys <<= slot_bits
     keys |= np.arange(2 * width)
     keys.sort(axis=1)
-    inputs = keys >> slot_bits
-    rows, k = np.nonzero(inputs[:, 1:] == inputs[:, :-1])
     slots = keys & ((1 << slot_bits) - 1)
-    lone = np.ones(keys.shape, dtype=np.bool_)
-    lone[rows, slots[rows, k]] = False
-    lone[rows, slots[rows, k + 1]] = False
+    keys >>= slot_bits  # now the inputs of each row, ascending
+    twin = np.zeros(keys.shape, dtype=np.bool_)
+    twin[:, 1:] = keys[:, 1:] == keys[:, :-1]
+    twin[:, :-1] |= twin[:, 1:]
+    lone = np.empty_like(twin)
+    np.put_along_axis(lone, slots, ~twin, axis=1)
     return lone[:, :width] & lone[:, width:]
