@@ -13,6 +13,8 @@ import numpy.typing as npt
 from offramp.errors import ConfigError, DataError
 
 Side = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -65,7 +67,7 @@ class Preprocessing(msgspec.Struct, frozen=True, dict=True, forbid_unknown_field
             raise ConfigError(
                 f"{len(value)} numbers as {name}; give one, or {self.n_values}: one for each value"
             )
-        if not all(math.isfinite(one) and abs(one) <= np.finfo(np.float32).max for one in many):
+        if not all(math.isfinite(one) and abs(one) <= _FLOAT32_MAX for one in many):
             raise ConfigError(f"{name} holds a number that is not finite in float32; use finite ones")
 
     @property

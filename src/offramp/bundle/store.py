@@ -53,23 +53,21 @@ def write(bundle: Bundle, path: str | os.PathLike[str], *, overwrite: bool = Fal
     fresh = folder.with_name(f".{folder.name}.new-{token}")
     stale = folder.with_name(f".{folder.name}.old-{token}")
     try:
-        _write_folder(fresh, files)
         try:
+            _write_folder(fresh, files)
             if replaces:
                 folder.rename(stale)
             fresh.rename(folder)
-        except BaseException:
+            _sync(folder.parent)
+        finally:  # whatever ended it, a full disk or Ctrl-C: one bundle under its name, and nothing beside it
             if stale.exists() and not folder.exists():
                 stale.rename(folder)
-            raise
-        _sync(folder.parent)
+            _remove(fresh)
+            _remove(stale)
     except OSError as error:
         raise BundleError(
             f"{folder}: cannot be written: {error.strerror}; check the folder it is to lie in"
         ) from error
-    finally:
-        _remove(fresh)
-    _remove(stale)
 
 
 def read(path: str | os.PathLike[str], *, parts: Sequence[str] = PARTS) -> Bundle:
