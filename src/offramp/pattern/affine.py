@@ -25,7 +25,7 @@ def affine(
     offset, *starts = stream.below(np.full(1 + _CANDIDATES, n)).tolist()
     # The inputs of an output are offset + a·k for consecutive k: the best multiplier keeps them apart.
     multiplier = max((_coprime(start, n) for start in starts), key=lambda a: _gap(a, n, blocks.in_degree))
-    edges = np.arange(blocks.n_edges).reshape(blocks.n_out, blocks.in_degree)
+    edges = np.arange(blocks.n_edges, dtype=np.int64).reshape(blocks.n_out, blocks.in_degree)
     return Pattern.from_table(n_in, n_out, (multiplier * edges + offset) % n, block=block)
 
 
@@ -36,5 +36,5 @@ def _coprime(start: int, n: int) -> int:
 
 def _gap(multiplier: int, n: int, count: int) -> int:
     """The smallest distance on the circle of n between two of count consecutive multiples."""
-    multiples = multiplier * np.arange(1, count) % n
+    multiples = multiplier * np.arange(1, count, dtype=np.int64) % n
     return int(np.minimum(multiples, n - multiples).min(initial=n))
