@@ -156,7 +156,7 @@ class _Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self.close()
 
     def update(self, n_bytes: int) -> None:
         self._progress.start()  # not before: a file that is in the cache needs no bar
@@ -166,4 +166,5 @@ class _Bar:
         self._progress.reset(self._task)
 
     def close(self) -> None:
-        self._progress.stop()
+        if self._progress.live.is_started:  # or stopping it would print an empty line
+            self._progress.stop()

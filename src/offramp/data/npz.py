@@ -52,17 +52,16 @@ def load_npz(path: Path, *, seed: int) -> Dataset:
 
 def _read(path: Path) -> dict[str, Array]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(
-                    f"{path}: a single array, no archive; write it with numpy.savez(path, x=..., y=...)"
-                )
-            return dict(archive)
+        with path.open("rb") as stream:  # given a path, np.load would leave a broken file open
+            archive = np.load(stream, allow_pickle=False)
+            if isinstance(archive, np.lib.npyio.NpzFile):
+                return dict(archive)
     except _DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{path}: not a readable npz archive of plain arrays ({reason}); write it again with numpy.savez"
         ) from error
+    raise DataError(f"{path}: a single array, no archive; write it with numpy.savez(path, x=..., y=...)")
 
 
 def _samples(path: Path, x: Array) -> Array:
