@@ -10,7 +10,7 @@ namespace offramp::OFFRAMP_ISA {
 
 constexpr int TILE = 64;       // samples handled together
 constexpr int STRIPE = 64;     // outputs collected before they go back to sample-major order
-constexpr int FEW = 4;         // up to so many samples the layout conversion does not pay
+constexpr int FEW = 1;         // up to so many samples the layout conversion does not pay
 constexpr int V = TILE / W > 4 ? 4 : TILE / W;  // vectors of samples held in registers at once
 
 // C outputs of one block (from output j0 on), NV vectors of samples. The sums stay in registers; each loaded input
