@@ -137,10 +137,11 @@ def test_a_csv_column_may_begin_with_whole_numbers_and_go_on_with_fractions(tmp_
     [
         ("", r"not a readable .csv table \(.*\); write it again"),
         ("a,kind\n1,x\n2\n", r"not a readable .csv table \(.*Expected 2 columns, got 1.*\)"),
+        ("\xff,kind\n1,x\n", r"not a readable .csv table \(.*utf-8.*\)"),
         ("a,a,kind\n1,2,x\n", "two columns are called 'a'; rename one"),
         ("a,kind\n\xff\xfe,x\n1,y\n", "own.csv: .*'a' is (string|binary), not numeric"),
     ],
-    ids=["empty", "ragged", "a name twice", "no text"],
+    ids=["empty", "ragged", "a column name that is no text", "a name twice", "no text"],
 )
 def test_a_broken_csv_is_refused(tmp_path, text, message):
     (tmp_path / "own.csv").write_bytes(text.encode("latin-1"))

@@ -22,8 +22,7 @@ def load_table(path: Path, *, label: str | None, seed: int) -> Dataset:
         DataError: no such table; a label column that is missing, constant or neither text nor integers; a
             feature that is not numeric, missing, NaN or infinite.
     """
-    table = _read(path)
-    columns: list[str] = table.column_names
+    table, columns = _read(path)
     if label is None or label not in columns:
         asked = "no label column named" if label is None else f"no column {label!r}"
         raise DataError(f"{path}: {asked}; give label= one of {', '.join(map(repr, columns))}")
@@ -38,20 +37,28 @@ def load_table(path: Path, *, label: str | None, seed: int) -> Dataset:
     return Dataset(path.stem, x, y, classes, stratified(y, classes, seed=seed))
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> tuple[Any, list[str]]:
+    """The table, validated, and the names of its columns."""
     purpose = f"reading {path.suffix} files"
     arrow = load_extra("pyarrow", purpose=purpose)
     try:
         if path.suffix == ".parquet":
             with load_extra("pyarrow.parquet", purpose=purpose).ParquetFile(path) as file:
-                return file.read()
-        csv = load_extra("pyarrow.csv", purpose=purpose)
-        # Column types are guessed from the first block: make it the whole file, or 1 above 1.5 is an error.
-        block_size = min(max(path.stat().st_size, 1 << 20), 2**31 - 1)
-        return csv.read_csv(path, read_options=csv.ReadOptions(block_size=block_size))
-    except (arrow.ArrowException, OSError) as error:
+                table = file.read()
+        else:
+            table = _read_csv(path)
+        table.validate(full=True)
+        return table, list(table.column_names)
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: not a readable {path.suffix} table ({reason}); write it again") from error
+
+
+def _read_csv(path: Path) -> Any:
+    csv = load_extra("pyarrow.csv", purpose="reading .csv files")
+    # Column types are guessed from the first block: make it the whole file, or 1 above 1.5 is an error.
+    block_size = min(max(path.stat().st_size, 1 << 20), 2**31 - 1)
+    return csv.read_csv(path, read_options=csv.ReadOptions(block_size=block_size))
 
 
 def _labels(path: Path, name: str, column: Any) -> npt.NDArray[Any]:
