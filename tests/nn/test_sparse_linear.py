@@ -251,6 +251,15 @@ def test_other_float_types_move_the_weights_alone() -> None:
     assert SparseLinear(8, 12, out_degree=6, dtype=torch.float64).weight.dtype == torch.float64
 
 
+def test_under_autocast_it_computes_in_float32() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), SparseLinear(8, 12, out_degree=6))
+    with torch.autocast("cpu", torch.bfloat16):
+        y = model(torch.randn(3, 8))
+    assert y.dtype == torch.float32
+    y.sum().backward()
+    assert model[0].weight.grad is not None
+
+
 # --- Torch's tools ----------------------------------------------------------------------------------------
 
 

@@ -38,22 +38,21 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Replace the folder's checkpoint; a crash at any moment leaves the old one or the new one."""
+    """Replace the folder's checkpoint; a crash at any moment leaves the old one or the new one.
+
+    Raises:
+        DataError: it cannot be written.
+    """
     story = json.dumps({"identity": checkpoint.identity, "progress": checkpoint.progress}, allow_nan=False)
     tensors = {name: tensor.detach().clone() for name, tensor in checkpoint.tensors.items()}
-    metadata = {"format": _FORMAT, "story": story, "sha256": _digest(story, tensors)}
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{_NAME}.tmp"
-    with temporary.open("wb") as file:
-        file.write(to_bytes(tensors, metadata))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / _NAME)
-    descriptor = os.open(folder, os.O_RDONLY)  # the rename itself must reach the disk too
+    metadata = {"format": _FORMAT, "story": story, "sha256": digest(story, tensors)}
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / _NAME, to_bytes(tensors, metadata))
+    except OSError as error:
+        raise DataError(
+            f"checkpoint {folder / _NAME} cannot be written: {error}; make room, or use another folder"
+        ) from error
 
 
 def load(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | None:
@@ -72,7 +71,7 @@ def load(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | None:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         if metadata.get("format") != _FORMAT:
             raise ValueError(f"its format is {metadata.get('format')!r}, not {_FORMAT!r}")
-        if metadata.get("sha256") != _digest(metadata["story"], tensors):
+        if metadata.get("sha256") != digest(metadata["story"], tensors):
             raise ValueError("its content does not match its sha256")
         story = json.loads(metadata["story"])
     except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
@@ -81,6 +80,20 @@ def load(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | None:
         ) from error
     _check_identity(path, story["identity"], json.loads(json.dumps(identity)))
     return Checkpoint(story["identity"], story["progress"], tensors)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)  # the rename itself must reach the disk too
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _check_identity(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
@@ -92,9 +105,10 @@ def _check_identity(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, An
             )
 
 
-def _digest(story: str, tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(story.encode())
+def digest(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """The sha256, in hex, of a text and of named tensors."""
+    sha = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()

@@ -2,7 +2,6 @@
 # (Torch leaves Tensor.split and Tensor.backward without types.)
 """The training loop."""
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -19,8 +18,9 @@ from torch.nn.functional import cross_entropy
 from offramp.bundle import Preprocessing
 from offramp.data import Dataset
 from offramp.errors import ConfigError
+from offramp.nn import SparseLinear
 from offramp.train import checkpoint as checkpoints
-from offramp.train.checkpoint import Checkpoint
+from offramp.train.checkpoint import Checkpoint, digest
 from offramp.train.evaluate import evaluate
 from offramp.train.history import Epoch, History
 from offramp.train.initialise import initialise as draw_weights
@@ -208,7 +208,7 @@ def _train_epoch(run: _Run, train: _Samples, keeper: _Keeper, bar: ProgressBar, 
     for chosen in order.split(recipe.batch_size)[run.batch :]:
         step = len(run.epochs) * n_batches + run.batch
         group["lr"] = recipe.learning_rate_at(step, n_steps=n_steps)
-        loss = _loss(run.model(x[chosen]), y[chosen], recipe.exit_weight)
+        loss = _loss(run.model(x.index_select(0, chosen)), y.index_select(0, chosen), recipe.exit_weight)
         value = loss.item()
         if not math.isfinite(value):
             raise ConfigError(
@@ -258,17 +258,15 @@ def _identity(
     initialise: bool,
 ) -> dict[str, Any]:
     """What must be the same for a run to go on, as JSON values."""
-    sha = hashlib.sha256(repr(model).encode())
-    for name, value in model.state_dict().items():
-        sha.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
-        if not (initialise and value.is_floating_point()):  # patterns; and first weights that are kept
-            sha.update(value.detach().cpu().contiguous().numpy())
-    data = hashlib.sha256("".join(dataset.digest(name) for name in (*splits, "validation")).encode())
+    state = model.state_dict()
+    patterns = [layer.pattern.digest() for layer in model.modules() if isinstance(layer, SparseLinear)]
+    forms = [f"{name} {value.dtype} {tuple(value.shape)}" for name, value in state.items()]
+    data = [dataset.digest(name) for name in dict.fromkeys((*splits, "validation"))]
     return {
-        "model": sha.hexdigest(),
-        "recipe": asdict(recipe),
-        "data": data.hexdigest(),
-        "preprocessing": msgspec.to_builtins(preprocessing),
+        "model": digest("\n".join([repr(model), *patterns, *forms]), {}),
+        "first_weights": "by the recipe" if initialise else digest("", state),
+        "data": digest("\n".join(data), {}),
         "seed": seed,
-        "initialise": initialise,
+        **{f"recipe.{name}": value for name, value in asdict(recipe).items()},
+        **{f"preprocessing.{name}": v for name, v in msgspec.to_builtins(preprocessing).items()},
     }

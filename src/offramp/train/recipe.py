@@ -49,8 +49,9 @@ class Recipe:
         _check("warmup_steps", self.warmup_steps, self.warmup_steps >= 0, "0 or more")
         _check("initial_bias", self.initial_bias, math.isfinite(self.initial_bias), "finite")
         _check("exit_weight", self.exit_weight, 0 <= self.exit_weight < math.inf, "0 or more")
-        _check("schedule", self.schedule, self.schedule in get_args(Schedule), f"of {get_args(Schedule)}")
-        _check("init", self.init, self.init in get_args(Initialisation), f"of {get_args(Initialisation)}")
+        for name, allowed in (("schedule", get_args(Schedule)), ("init", get_args(Initialisation))):
+            value = getattr(self, name)
+            _check(name, value, value in allowed, "one of " + ", ".join(allowed))
 
     def learning_rate_at(self, step: int, *, n_steps: int) -> float:
         """Learning rate of step 0 .. n_steps - 1."""

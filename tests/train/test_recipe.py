@@ -1,0 +1,73 @@
+"""Recipes say what the paper says, and refuse what cannot be."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offramp.errors import ConfigError
+from offramp.train import RECIPES, Recipe
+
+PAPER, COSINE = RECIPES["paper"], RECIPES["cosine"]
+
+
+def test_the_papers_recipe_is_as_published() -> None:
+    assert dataclasses.asdict(PAPER) == {
+        "name": "paper",
+        "learning_rate": 1e-3,
+        "schedule": "inverse_time",
+        "decay": 1e-5,
+        "warmup_steps": 0,
+        "init": "dense_fan_in",
+        "initial_bias": 0.1,
+        "epochs": 50,
+        "batch_size": 256,
+        "exit_weight": 0.5,
+        "train_on_everything": True,
+    }
+    assert PAPER.learning_rate_at(0, n_steps=11750) == 1e-3
+    assert PAPER.learning_rate_at(11749, n_steps=11750) == 1e-3 / (1 + 1e-5 * 11749)
+
+
+def test_the_cosine_recipe_rises_then_falls_to_nothing() -> None:
+    rates = [COSINE.learning_rate_at(step, n_steps=11750) for step in range(11750)]
+    assert rates[:3] == pytest.approx([3e-3 / 200, 6e-3 / 200, 9e-3 / 200])
+    assert max(rates) == rates[199] == rates[200] == 3e-3
+    assert rates[200 + 11550 // 2] == pytest.approx(1.5e-3)
+    assert 0 < rates[-1] < 1e-9
+
+
+@given(st.integers(1, 3000))
+def test_short_runs_warm_up_for_at_most_a_tenth(n_steps: int) -> None:
+    rates = [COSINE.learning_rate_at(step, n_steps=n_steps) for step in range(n_steps)]
+    peak = rates.index(max(rates))
+    assert peak <= n_steps // 10
+    assert rates[peak] == pytest.approx(3e-3)
+    assert min(rates) > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"epochs": 0}, "epochs=0 of a recipe must be at least 1"),
+        ({"batch_size": 0}, "batch_size=0 of a recipe must be at least 1"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan of a recipe must be positive, as in 1e-3"),
+        ({"decay": -1.0}, r"decay=-1.0 of a recipe must be 0 or more"),
+        ({"warmup_steps": -1}, "warmup_steps=-1 of a recipe must be 0 or more"),
+        ({"initial_bias": float("inf")}, "initial_bias=inf of a recipe must be finite"),
+        ({"exit_weight": -0.5}, "exit_weight=-0.5 of a recipe must be 0 or more"),
+        ({"schedule": "linear"}, r"schedule='linear' of a recipe must be one of inverse_time, warmup_cosine"),
+        ({"init": "zeros"}, r"init='zeros' of a recipe must be one of dense_fan_in, in_degree"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_settings_out_of_range_are_refused(change: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        dataclasses.replace(COSINE, **change)
+
+
+def test_a_recipe_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Recipe(name="mine", learning_rate=1.0, schedule="inverse_time", init="in_degree").epochs = 3  # type: ignore[misc]
