@@ -1,0 +1,21 @@
+"""Edge and tail as processes: sockets, clocks and threads around the core. Free of Torch."""
+
+from offramp.runtime.edge import MODES, Answer, Edge, Mode
+from offramp.runtime.link import ShapedLink
+from offramp.runtime.models import Model, models_of
+from offramp.runtime.network import Network
+from offramp.runtime.tail import MAX_MESSAGE_BYTES, TailServer, serve
+
+__all__ = [
+    "MAX_MESSAGE_BYTES",
+    "MODES",
+    "Answer",
+    "Edge",
+    "Mode",
+    "Model",
+    "Network",
+    "ShapedLink",
+    "TailServer",
+    "models_of",
+    "serve",
+]

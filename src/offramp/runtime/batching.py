@@ -1,0 +1,137 @@
+"""Micro-batching: rows of many callers computed together, each answer given to its own caller."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from offramp.errors import OfframpError
+from offramp.runtime.models import Compute
+from offramp.runtime.network import FloatArray
+
+logger = logging.getLogger(__name__)
+
+FAILED = "the model failed on this input; the server's log says why"
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    rows: FloatArray
+    answer: Future[FloatArray] = field(default_factory=Future)
+
+
+class Batcher:
+    """Computes rows in a thread of its own, so that whoever submits them is free to do other things.
+
+    While one batch is computed, the next one gathers. A batch waits for at most `max_wait_s`, and only until
+    as many callers are there as came last time: one caller alone never waits.
+
+    Args:
+        compute: rows (n, ...) -> scores (n, n_outputs). It may raise or answer nonsense: that is told to the
+            caller whose rows caused it, and to nobody else.
+        n_outputs: scores in a row.
+        max_batch: most rows in one call of `compute`; larger requests are cut.
+        max_wait_s: how long the first caller of a batch may wait for others.
+        lock: held while computing, for a `compute` that is shared with another batcher.
+    """
+
+    def __init__(
+        self,
+        compute: Compute,
+        *,
+        n_outputs: int,
+        max_batch: int,
+        max_wait_s: float,
+        lock: AbstractContextManager[object] | None = None,
+    ) -> None:
+        self._compute = compute
+        self._n_outputs = n_outputs
+        self._max_batch = max_batch
+        self._max_wait_s = max_wait_s
+        self._lock = nullcontext() if lock is None else lock
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        # A daemon: a `compute` that never returns must not keep the process alive after the drain.
+        self._thread = threading.Thread(target=self._run, name="offramp-batcher", daemon=True)
+        self._thread.start()
+
+    def submit(self, rows: FloatArray) -> Future[FloatArray]:
+        """The scores (n, n_outputs) of rows (n, ...), later; OfframpError where the model fails on them."""
+        waiting = _Waiting(rows)
+        self._queue.put(waiting)
+        return waiting.answer
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Ends the thread once everything submitted is computed, or leaves it behind after the timeout."""
+        self._queue.put(None)
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        n_callers = 1
+        while batch := self._gather(n_callers):
+            n_callers = len(batch)
+            # Skip those whose caller gave up meanwhile.
+            batch = [waiting for waiting in batch if waiting.answer.set_running_or_notify_cancel()]
+            for waiting, outcome in zip(batch, self._outcomes([w.rows for w in batch]), strict=True):
+                if isinstance(outcome, OfframpError):
+                    waiting.answer.set_exception(outcome)
+                else:
+                    waiting.answer.set_result(outcome)
+
+    def _gather(self, n_callers: int) -> list[_Waiting]:
+        """The next batch; empty when closed."""
+        first = self._queue.get()
+        if first is None:
+            return []
+        batch, n_rows = [first], len(first.rows)
+        until = time.monotonic() + self._max_wait_s
+        while n_rows < self._max_batch:
+            patience = until - time.monotonic() if len(batch) < n_callers else 0.0
+            try:
+                waiting = self._queue.get(block=patience > 0, timeout=max(patience, 0.0))
+            except queue.Empty:
+                break
+            if waiting is None:
+                self._queue.put(None)  # found again after this batch
+                break
+            batch.append(waiting)
+            n_rows += len(waiting.rows)
+        return batch
+
+    def _outcomes(self, requests: Sequence[FloatArray]) -> list[FloatArray | OfframpError]:
+        """Scores or an error for each request."""
+        if not requests:
+            return []
+        try:
+            scores = self._scores(np.concatenate(requests))
+        except Exception:
+            if len(requests) > 1:  # find out whose rows they were
+                return [self._outcomes([rows])[0] for rows in requests]
+            logger.exception("the model failed on rows of shape %s", requests[0].shape)
+            return [OfframpError(FAILED)]
+        ends = np.cumsum([len(rows) for rows in requests])[:-1]
+        return [_finite(part) for part in np.split(scores, ends)]
+
+    def _scores(self, rows: FloatArray) -> FloatArray:
+        slices = [rows[i : i + self._max_batch] for i in range(0, len(rows), self._max_batch)]
+        with self._lock:
+            computed = [np.asarray(self._compute(part)) for part in slices]
+        for part, scores in zip(slices, computed, strict=True):
+            if scores.shape != (len(part), self._n_outputs):
+                raise ValueError(f"scores of shape {scores.shape} for {len(part)} rows")
+        with np.errstate(over="ignore"):
+            return np.concatenate(computed).astype(np.float32, copy=False)
+
+
+def _finite(scores: FloatArray) -> FloatArray | OfframpError:
+    if np.isfinite(scores).all():
+        return scores
+    logger.error("the model answered NaN or infinity")
+    return OfframpError(FAILED)

@@ -1,0 +1,108 @@
+"""The models that a bundle gives a server to answer for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from offramp import wire
+from offramp.bundle import Bundle
+from offramp.errors import ConfigError
+from offramp.runtime.network import FloatArray, Network
+
+Compute = Callable[[FloatArray], Any]
+DATATYPES = {"uint8": "UINT8", "float32": "FP32"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a server answers for under one name.
+
+    Args:
+        metadata: its name, and the tensors it reads and writes.
+        read: the rows (n_rows, ...) that a request holds; WireError or DataError where it holds no such rows.
+        compute: scores (n_rows, n_classes) of rows; any callable on arrays, and it may fail.
+        n_classes: scores in a row.
+        head_digest: the head whose features it understands.
+        row_bytes: of the largest form in which one row may come.
+    """
+
+    metadata: wire.ModelMetadata
+    read: Callable[[wire.InferRequest], FloatArray]
+    compute: Compute
+    n_classes: int
+    head_digest: str
+    row_bytes: int
+
+    @property
+    def name(self) -> str:
+        return self.metadata.name
+
+
+def tail_model_name(bundle: Bundle) -> str:
+    """The model that turns features into scores."""
+    return f"{bundle.name}.tail"
+
+
+def models_of(bundle: Bundle, *, tail: Compute | None = None, threads: int = 1) -> tuple[Model, ...]:
+    """The tail of a bundle as a model; with the head beside it, the whole network as a second one.
+
+    Args:
+        bundle: with its tail, unless `tail` is given.
+        tail: takes the place of the bundle's: features (batch, n_features) float32 -> (batch, n_classes).
+        threads: for the bundle's own parts.
+
+    Raises:
+        ConfigError: no tail at all.
+    """
+    if tail is None:
+        if bundle.tail is None:
+            raise ConfigError(f"bundle {bundle.name!r} has no tail; give its tail part, or a callable")
+        tail = Network(bundle.tail, threads=threads)
+    models = [_tail_model(bundle, tail)]
+    if bundle.head is not None:
+        models.append(_whole_model(bundle, Network(bundle.head, threads=threads), tail))
+    return tuple(models)
+
+
+def _tail_model(bundle: Bundle, tail: Compute) -> Model:
+    n_features = bundle.head.n_out if bundle.head else next(iter(bundle.parts.values())).n_in
+
+    def read(request: wire.InferRequest) -> FloatArray:
+        return wire.read_features(request, n_features=n_features)
+
+    features = wire.TensorSpec("features", "FP32", (-1, n_features))
+    return _model(bundle, tail_model_name(bundle), features, read, tail, row_bytes=4 * n_features)
+
+
+def _whole_model(bundle: Bundle, head: Network, tail: Compute) -> Model:
+    preprocessing = bundle.preprocessing
+    datatype = DATATYPES[preprocessing.dtype]
+
+    def read(request: wire.InferRequest) -> FloatArray:
+        return preprocessing(wire.read_samples(request, datatype=datatype, shape=preprocessing.shape))
+
+    def compute(inputs: FloatArray) -> Any:
+        return tail(head(inputs))
+
+    sample = wire.TensorSpec("sample", datatype, (-1, *preprocessing.shape))
+    row_bytes = int(np.prod(preprocessing.shape)) * np.dtype(preprocessing.dtype).itemsize
+    return _model(bundle, bundle.name, sample, read, compute, row_bytes=row_bytes)
+
+
+def _model(
+    bundle: Bundle,
+    name: str,
+    reads: wire.TensorSpec,
+    read: Callable[[wire.InferRequest], FloatArray],
+    compute: Compute,
+    *,
+    row_bytes: int,
+) -> Model:
+    n_classes = len(bundle.classes)
+    scores = wire.TensorSpec("scores", "FP32", (-1, n_classes))
+    metadata = wire.ModelMetadata(name, inputs=(reads,), outputs=(scores,))
+    return Model(metadata, read, compute, n_classes, bundle.head_digest, row_bytes)

@@ -1,0 +1,138 @@
+"""The calls of the Open Inference Protocol: bytes to bytes, errors as gRPC status codes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import grpc
+
+from offramp import __version__, wire
+from offramp.errors import InputError, OfframpError, WireError
+from offramp.runtime.batching import Batcher
+from offramp.runtime.models import Model
+
+logger = logging.getLogger(__name__)
+
+_MAX_DETAILS = 500  # characters: a message may quote what the client sent, and travels as a header
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model and the batcher that computes for it."""
+
+    model: Model
+    batcher: Batcher
+
+
+class _RefusalError(Exception):
+    def __init__(self, status: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Service:
+    """Answers for some models.
+
+    Args:
+        served: by model name.
+        is_ready: whether new work is welcome.
+    """
+
+    def __init__(self, served: Mapping[str, Served], is_ready: Callable[[], bool]) -> None:
+        self._served = served
+        self._is_ready = is_ready
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """What a gRPC server registers. No generated service: its name belongs to the protocol, see wire."""
+        calls = {
+            "ServerLive": self._server_live,
+            "ServerReady": self._server_ready,
+            "ServerMetadata": self._server_metadata,
+            "ModelReady": self._model_ready,
+            "ModelMetadata": self._model_metadata,
+            "ModelInfer": self._model_infer,
+        }
+        handlers = {
+            name: grpc.unary_unary_rpc_method_handler(_with_status(call)) for name, call in calls.items()
+        }
+        return grpc.method_handlers_generic_handler(wire.SERVICE, handlers)
+
+    async def _server_live(self, _: bytes) -> bytes:
+        return wire.live_response(True)
+
+    async def _server_ready(self, _: bytes) -> bytes:
+        return wire.ready_response(self._is_ready())
+
+    async def _server_metadata(self, _: bytes) -> bytes:
+        return wire.ServerMetadata("offramp", __version__, ("offramp_coded_features",)).to_bytes()
+
+    async def _model_ready(self, data: bytes) -> bytes:
+        query = wire.ModelQuery.from_bytes(data)
+        self._find(query.name, query.version)
+        return wire.ready_response(self._is_ready())
+
+    async def _model_metadata(self, data: bytes) -> bytes:
+        query = wire.ModelQuery.from_bytes(data)
+        return self._find(query.name, query.version).model.metadata.to_bytes()
+
+    async def _model_infer(self, data: bytes) -> bytes:
+        request = wire.InferRequest.from_bytes(data)
+        served = self._find(request.model_name, request.model_version)
+        _check_head(request, served.model)
+        _check_outputs(request)
+        scores = await asyncio.wrap_future(served.batcher.submit(served.model.read(request)))
+        response = wire.InferResponse(
+            request.model_name, (wire.Tensor("scores", scores),), model_version="1", id=request.id
+        )
+        return response.to_bytes()
+
+    def _find(self, name: str, version: str) -> Served:
+        served = self._served.get(name)
+        if served is None:
+            known = ", ".join(repr(known) for known in self._served)
+            raise _RefusalError(grpc.StatusCode.NOT_FOUND, f"no model {name!r} here; there is {known}")
+        if version not in ("", "1"):
+            raise _RefusalError(
+                grpc.StatusCode.NOT_FOUND, f"model {name!r} has no version {version!r}; ask for '1' or none"
+            )
+        return served
+
+
+def _check_head(request: wire.InferRequest, model: Model) -> None:
+    digest = request.parameters.get("head_digest", model.head_digest)
+    if digest != model.head_digest:
+        raise _RefusalError(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            f"features of head {str(digest)[:12]!r}; this tail understands head {model.head_digest[:12]!r},"
+            " deploy both from one bundle",
+        )
+
+
+def _check_outputs(request: wire.InferRequest) -> None:
+    unknown = [name for name in request.outputs if name != "scores"]
+    if unknown:
+        raise WireError(f"no output {unknown[0]!r}; this model writes 'scores'")
+
+
+def _with_status(
+    call: Callable[[bytes], Awaitable[bytes]],
+) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
+    async def answer(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        try:
+            return await call(data)
+        except _RefusalError as error:
+            status, message = error.status, str(error)
+        except (WireError, InputError) as error:
+            status, message = grpc.StatusCode.INVALID_ARGUMENT, str(error)
+        except OfframpError as error:
+            status, message = grpc.StatusCode.INTERNAL, str(error)
+        except Exception:  # our own bug: its text is for the log, not for the network
+            logger.exception("a call failed")
+            status, message = grpc.StatusCode.INTERNAL, "the server failed; its log says why"
+        await context.abort(status, message[:_MAX_DETAILS])
+        raise AssertionError("abort always raises")
+
+    return answer

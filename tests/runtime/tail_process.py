@@ -1,0 +1,30 @@
+"""A tail in a process of its own: python tail_process.py BUNDLE own|slow PORT; says "ready PORT"."""
+
+import sys
+import time
+
+from offramp import bundle as bundles
+from offramp.runtime import Network, serve
+
+
+def main():
+    path, kind, port = sys.argv[1:]
+    bundle = bundles.read(path)
+    network = Network(bundle.tail)
+
+    def slow(features):
+        print("busy", flush=True)  # noqa: T201 (for the test that waits for it)
+        time.sleep(0.7)
+        return network(features)
+
+    serve(
+        bundle,
+        tail=slow if kind == "slow" else None,
+        port=int(port),
+        on_ready=lambda bound: print("ready", bound, flush=True),  # noqa: T201
+    )
+    print("drained", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
