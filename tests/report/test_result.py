@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from offramp.errors import DataError
-from offramp.report import Result, read_result, to_json
+from offramp.report import Result, accuracy_margin, read_result, to_json
 
 ASKED_FOR = {
     "network",
@@ -30,6 +30,15 @@ def test_every_row_has_the_promised_keys(result: Result) -> None:
     decoded = msgspec.json.decode(to_json(result))
     assert len(decoded["rows"]) == 12
     assert all(row.keys() >= ASKED_FOR for row in decoded["rows"])
+
+
+def test_the_margin_is_that_of_the_least_certain_row(result: Result) -> None:
+    certain, uncertain = (
+        msgspec.structs.replace(result.rows[0], accuracy=a, n_samples=400) for a in (1, 0.5)
+    )
+    assert accuracy_margin([certain]) == 0
+    assert accuracy_margin([certain, uncertain]) == pytest.approx(0.049)
+    assert accuracy_margin([]) == 0
 
 
 def test_a_file_that_is_no_result_is_refused_with_its_name(tmp_path: Path) -> None:

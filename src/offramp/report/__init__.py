@@ -2,7 +2,7 @@
 
 from offramp.report.figures import accuracy_against_bytes, confidence, threshold_sweep
 from offramp.report.page import html_page
-from offramp.report.result import NetworkRecord, Result, Row, read_result, to_json
+from offramp.report.result import NetworkRecord, Result, Row, accuracy_margin, read_result, to_json
 from offramp.report.table import results_table
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Result",
     "Row",
     "accuracy_against_bytes",
+    "accuracy_margin",
     "confidence",
     "html_page",
     "read_result",

@@ -6,7 +6,7 @@ from typing import Any
 
 from offramp.errors import MissingDependencyError
 from offramp.report.figures import accuracy_against_bytes, confidence, network_colour
-from offramp.report.result import Result
+from offramp.report.result import Result, accuracy_margin
 from offramp.report.table import COLUMNS
 
 
@@ -32,7 +32,7 @@ def html_page(result: Result) -> str:
         columns=COLUMNS,
         groups=_groups(result),
         accuracy_figure=accuracy_against_bytes(result),
-        margin_points=_margin_points(result),
+        margin_points=100 * accuracy_margin(result.rows),
         exits=[
             (network, confidence(network, colour=network_colour(result, network.name)))
             for network in result.networks
@@ -47,13 +47,6 @@ def _groups(result: Result) -> dict[str, list[list[str]]]:
     for row in result.rows:
         groups.setdefault(row.network, []).append([column.cell(row) for column in COLUMNS])
     return groups
-
-
-def _margin_points(result: Result) -> float:
-    """Half the width of the 95% interval of the least certain accuracy, in percentage points."""
-    return max(
-        (196 * (row.accuracy * (1 - row.accuracy) / row.n_samples) ** 0.5 for row in result.rows), default=0.0
-    )
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, str]:

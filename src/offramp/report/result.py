@@ -1,6 +1,8 @@
 """What a measurement hands to its report, and the JSON file in between."""
 
 import os
+from collections.abc import Sequence
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,14 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     method: list[str]  # how it was measured, one sentence or two per entry
     settings: dict[str, Any]
     environment: dict[str, Any]
+
+
+def accuracy_margin(rows: Sequence[Row]) -> float:
+    """Half the width of the 95% interval of the least certain accuracy among the rows, as a share.
+
+    By the normal approximation: a warning against reading much into small differences, no test.
+    """
+    return max((1.96 * sqrt(row.accuracy * (1 - row.accuracy) / row.n_samples) for row in rows), default=0.0)
 
 
 def to_json(result: Result) -> bytes:

@@ -1,0 +1,66 @@
+"""What runs when somebody types `offramp`: the commands, and what becomes of their errors."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from offramp.cli.app import app
+from offramp.errors import OfframpError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+EXTRAS = {  # optional package -> the extra of offramp that brings it
+    "torch": "train",
+    "sklearn": "data",
+    "pooch": "data",
+    "pyarrow": "data",
+    "matplotlib": "report",
+    "jinja2": "report",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; give its exit status: 0, 1 (failed), 2 (used wrongly) or 130 (interrupted).
+
+    An error becomes one line on standard error. With --debug, anywhere among the arguments, it is raised.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        status = app(arguments, prog_name="offramp", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _close_stdout()  # the reader has seen enough, as in `offramp run ... | head`
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # the last frame: nobody above could handle it
+        if debug:
+            raise
+        print(f"error: {one_line(error)}", file=sys.stderr)  # noqa: T201
+        return getattr(error, "exit_code", 1)
+    return status if isinstance(status, int) else 0
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong and what to do, without a line break."""
+    return " ".join(_message(error).split())
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, OfframpError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError) and (name := (error.name or "").partition(".")[0]) in EXTRAS:
+        return (
+            f"this command needs {name}, which is not installed; run: pip install 'offramp[{EXTRAS[name]}]'"
+        )
+    if hasattr(error, "format_message"):  # wrong usage, in Typer's words
+        return f"{error.format_message()}; see offramp --help"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return f"{type(error).__name__}: {error}; this is a bug in offramp, --debug shows where"
+
+
+def _close_stdout() -> None:
+    """Let the interpreter flush what is left into nothing, since it could only fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

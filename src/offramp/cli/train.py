@@ -1,0 +1,183 @@
+"""offramp train: from data to a bundle."""
+
+import re
+import shlex
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from offramp.bundle import Bundle, part_bytes, write
+from offramp.cli import arguments
+from offramp.cli.console import check_folder, print_json, print_line
+from offramp.cli.options import Data, DataDir, Label
+from offramp.data import Dataset, load
+from offramp.errors import BundleError, ConfigError
+
+if TYPE_CHECKING:
+    from offramp.train import Recipe
+
+
+def train(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The bundle to write: a new folder.", show_default=False)
+    ],
+    data: Data = "digits",
+    data_dir: DataDir = None,
+    label: Label = None,
+    neurons: Annotated[
+        str,
+        typer.Option(
+            help="Widths of all layers. auto at the ends follows from the data: features, zero-padded until"
+            " the out-degree fits, and classes."
+        ),
+    ] = "auto,64,256,auto",
+    out_degrees: Annotated[
+        str | None,
+        typer.Option(
+            help="Edges leaving each neuron, one number for each junction, or full.",
+            show_default="a quarter of the second layer, then full",
+        ),
+    ] = None,
+    pattern: Annotated[
+        str, typer.Option(help="Which edges: random, block, affine, clash_free or full.")
+    ] = "block",
+    block: Annotated[
+        str | None,
+        typer.Option(
+            help="Inputs x outputs connected as one, made smaller where the degrees demand it.",
+            show_default="4x4 for pattern block",
+        ),
+    ] = None,
+    pool: Annotated[int, typer.Option(min=1, help="Average images over windows of this side first.")] = 1,
+    recipe: Annotated[
+        str, typer.Option(help="cosine, or paper: as published with arXiv:2407.11763.")
+    ] = "cosine",
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the training data.", show_default="the recipe's")
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Samples per step.", show_default="by recipe and data"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides splits, pattern, weights and order.")] = 0,
+    exit_hidden: Annotated[
+        str, typer.Option(help="Widths of the exit's hidden layers, as in 32.", show_default="none")
+    ] = "",
+    max_accuracy_drop: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of answers the exit may cost against always asking the tail."),
+    ] = 0.005,
+    codec: Annotated[str, typer.Option(help="How features cross the wire: float32 or float16.")] = "float32",
+    threads: Annotated[
+        int,
+        typer.Option(min=1, help="Threads of Torch and the kernels; small networks are fastest with one."),
+    ] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle at --output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Train a split network with an exit and write it as a bundle.
+
+    The network is cut in the middle of its junctions. The exit's threshold is set on
+    samples kept aside for it. Interrupted, the same command goes on where it was.
+
+    [bold]Examples[/bold]
+
+      offramp train -o digits.bundle
+      offramp train --data mnist --neurons 800,80,256,10 --out-degrees 12,full,full -o m
+      offramp train --data machines.csv --label fault --neurons auto,32,64,auto -o m
+    """
+    from offramp.cli.training import Design, train_bundle  # Torch: only commands that train need it
+    from offramp.train import RECIPES
+
+    if recipe not in RECIPES:
+        raise ConfigError(f"unknown recipe {recipe!r}; use one of {', '.join(RECIPES)}")
+    _check_output(output, overwrite)  # now, and not after minutes of training
+    design = Design(
+        neurons=arguments.widths(neurons),
+        out_degrees=None if out_degrees is None else arguments.degrees(out_degrees),
+        pattern=pattern,
+        block=None if block is None else arguments.block(block),
+        exit_hidden=arguments.numbers(exit_hidden),
+        pool=pool,
+        codec=codec,
+        max_accuracy_drop=max_accuracy_drop,
+    )
+    known = RECIPES[recipe]
+    checkpoint = output.with_name(f"{output.name}.checkpoint")
+    dataset = load(data, data_dir=data_dir, label=label, seed=seed)
+    if batch_size is None:
+        batch_size = known.batch_size if recipe == "paper" else _batch_size(dataset, known)
+    chosen = replace(known, epochs=epochs or known.epochs, batch_size=batch_size)
+    bundle, history = train_bundle(
+        bundle_name(output), dataset, design, chosen, seed=seed, checkpoint=checkpoint, threads=threads
+    )
+    write(bundle, output, overwrite=overwrite)
+    _remove(checkpoint)
+    summary = _summary(bundle, output, history.seconds)
+    if as_json:
+        print_json(summary)
+    else:
+        _print(summary)
+
+
+def bundle_name(path: Path) -> str:
+    """A name for the models of the bundle at `path`: its folder's, without what names cannot hold."""
+    folder = path.resolve().name.removesuffix(".bundle")
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder).lstrip("._-")[:100] or "model"
+
+
+def _check_output(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise BundleError(
+            f"{path}: exists already; give another --output, or --overwrite to replace a bundle"
+        )
+    check_folder(path)
+
+
+def _batch_size(dataset: Dataset, recipe: "Recipe") -> int:
+    """The recipe's, halved until an epoch has 16 steps: a thousand samples would else give it four."""
+    batch_size = recipe.batch_size
+    while batch_size > 16 and len(dataset.splits["train"]) < 16 * batch_size:
+        batch_size //= 2
+    return batch_size
+
+
+def _remove(checkpoint: Path) -> None:
+    """Delete the checkpoint of a finished run, and its folder if nothing else is in it."""
+    for file in checkpoint.glob("checkpoint.safetensors*"):
+        file.unlink()
+    with suppress(OSError):  # not empty: somebody else's files stay
+        checkpoint.rmdir()
+
+
+def _summary(bundle: Bundle, path: Path, seconds: float) -> dict[str, Any]:
+    rule = bundle.exit_rule
+    return {
+        "bundle": str(path),
+        "seconds": seconds,
+        "validation_accuracy": bundle.training["validation_accuracy"],
+        "threshold": rule.threshold,
+        "calibration": dict(rule.evidence),
+        "parameters": {name: part.n_parameters for name, part in bundle.parts.items()},
+        "bytes": {name: part_bytes(path, name) for name in bundle.parts},
+    }
+
+
+def _print(summary: dict[str, Any]) -> None:
+    accuracy, calibration = summary["validation_accuracy"], summary["calibration"]
+    sizes = ", ".join(
+        f"{name} {n:,} parameters in {summary['bytes'][name]:,} bytes"
+        for name, n in summary["parameters"].items()
+    )
+    lines = (
+        f"trained in {summary['seconds']:.1f} s: {sizes}",
+        f"validation accuracy: tail {accuracy['tail']:.2%}, exit alone {accuracy['exit']:.2%}",
+        f"exit threshold {summary['threshold']:.4g}: on calibration data {calibration['exit_rate']:.1%} exit,"
+        f" accuracy {0 - calibration['accuracy_drop']:+.2%} against always asking the tail",
+        f"written to {summary['bundle']}; next: offramp serve {shlex.quote(summary['bundle'])}",
+    )
+    for line in lines:
+        print_line(line)
