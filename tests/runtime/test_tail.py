@@ -239,8 +239,15 @@ def test_a_port_in_use_is_one_clear_error(bundle, loop):
         other.listen()
         port = other.getsockname()[1]
         server = TailServer(models_of(bundle), port=port)
-        with pytest.raises(ConfigError, match=f"^cannot listen on 127.0.0.1:{port}: the port is in use, or"):
+        with pytest.raises(ConfigError, match=f"^cannot listen on 127.0.0.1:{port}: Address already in use"):
             asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "::2", "no such host"])
+def test_an_address_that_is_not_this_machines_is_one_clear_error(bundle, loop, address):
+    server = TailServer(models_of(bundle), host=address)
+    with pytest.raises(ConfigError, match=r"^cannot listen on .*:0: .*; choose another host or port"):
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
 
 
 @pytest.mark.parametrize(

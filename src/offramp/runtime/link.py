@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import threading
 from concurrent.futures import Future
 from typing import Self
@@ -38,12 +39,16 @@ class ShapedLink:
         self._up = _Lane(bits_per_s, delay_s)
         self._down = _Lane(bits_per_s, delay_s)
         self._black_hole = False
-        started: Future[int] = Future()
+        # No asyncio.start_server: one that closes while it accepts forgets the connection, still open.
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setblocking(False)
+        self._port: int = self._listener.getsockname()[1]
+        started: Future[None] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._main(started)), name="offramp-link", daemon=True
         )
         self._thread.start()
-        self._port = started.result()
+        started.result()
 
     @property
     def port(self) -> int:
@@ -82,42 +87,47 @@ class ShapedLink:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    async def _main(self, started: Future[int]) -> None:
+    async def _main(self, started: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._closing = asyncio.Event()
         self._passable = asyncio.Event()
         self._passable.set()
         self._connections: set[asyncio.Task[None]] = set()
-        try:
-            server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        except OSError as error:
-            started.set_exception(error)
-            return
-        started.set_result(server.sockets[0].getsockname()[1])
-        await self._closing.wait()
-        server.close()
+        with self._listener:
+            self._loop.add_reader(self._listener, self._accept)
+            started.set_result(None)
+            await self._closing.wait()
+            self._loop.remove_reader(self._listener)
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._carry(reader, writer))
+    def _accept(self) -> None:
+        try:
+            near, _ = self._listener.accept()
+        except OSError:
+            return  # gone again
+        task = asyncio.create_task(self._carry(near))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+        # Here and not in the task: one that is cancelled before its first step never runs a `finally`.
+        task.add_done_callback(lambda _: near.close())
 
-    async def _carry(self, near_reader: asyncio.StreamReader, near_writer: asyncio.StreamWriter) -> None:
-        writers = [near_writer]
+    async def _carry(self, near: socket.socket) -> None:
+        writers = []
         try:
+            near_reader, near_writer = await asyncio.open_connection(sock=near)
+            writers.append(near_writer)
             far_reader, far_writer = await asyncio.open_connection(*self._target)
             writers.append(far_writer)
             async with asyncio.TaskGroup() as lanes:
                 lanes.create_task(self._one_way(near_reader, far_writer, self._up))
                 lanes.create_task(self._one_way(far_reader, near_writer, self._down))
-            for writer in writers:
+            for writer in writers:  # what they still hold goes out first
                 writer.close()
                 await writer.wait_closed()
-        except* OSError:  # one end is gone, so the other must see it go
-            pass
+        except* OSError:
+            pass  # one end is gone, or was never there: so the other must see it go
         finally:
             for writer in writers:
                 writer.transport.abort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from typing import Self
@@ -70,6 +71,7 @@ class TailServer:
         Raises:
             ConfigError: the address cannot be had.
         """
+        self._check_address()
         options = [
             ("grpc.max_receive_message_length", self._max_message_bytes),
             ("grpc.so_reuseport", 0),  # else a second server would quietly share the port
@@ -80,14 +82,11 @@ class TailServer:
         self._batchers = [each.batcher for each in served.values()]
         server.add_generic_rpc_handlers((Service(served, lambda: self._ready).handler(),))
         try:
-            self._port = server.add_insecure_port(f"{self._host}:{self._port}")
+            self._port = server.add_insecure_port(f"{self._bracketed_host()}:{self._port}")
             await server.start()
         except RuntimeError as error:
             await self._close_batchers()
-            raise ConfigError(
-                f"cannot listen on {self._host}:{self._port}: the port is in use, or the address is not this"
-                " machine's; choose another, port 0 takes any free one"
-            ) from error
+            raise self._cannot_listen(error) from error
         self._server = server
         self._ready = True
 
@@ -104,6 +103,25 @@ class TailServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    def _check_address(self) -> None:
+        # gRPC would not say what is wrong, and would write lines of its own to stderr.
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        try:
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((self._host, self._port))
+        except OSError as error:
+            raise self._cannot_listen(error.strerror or error) from error
+
+    def _cannot_listen(self, why: object) -> ConfigError:
+        return ConfigError(
+            f"cannot listen on {self._bracketed_host()}:{self._port}: {why};"
+            " choose another host or port, port 0 takes any free one"
+        )
+
+    def _bracketed_host(self) -> str:
+        return f"[{self._host}]" if ":" in self._host else self._host
 
     def _batcher(self, model: Model, lock: threading.Lock) -> Batcher:
         return Batcher(
