@@ -55,6 +55,14 @@ def _is_native(**tensors: Tensor | None) -> bool:
     )
 
 
+def _threads(n_macs: int) -> int:
+    """Torch's threads, but no more than one for each million multiply-adds.
+
+    Waking a second one costs more than a small junction, and milliseconds where other work holds the cores.
+    """
+    return max(1, min(torch.get_num_threads(), n_macs // 1_000_000))
+
+
 def _array(tensor: Tensor) -> npt.NDArray[Any]:
     if tensor.requires_grad:
         tensor = tensor.detach()
@@ -71,7 +79,7 @@ def _forward(
     native = _is_native(x=x, weight=weight, bias=bias)
     arrays = _array(x), _array(weight), _array(table), None if bias is None else _array(bias)
     if native:
-        return _tensor(kernels.forward(*arrays, block=(r, c), threads=torch.get_num_threads()))
+        return _tensor(kernels.forward(*arrays, block=(r, c), threads=_threads(weight.numel() * len(x))))
     return _tensor(reference.forward(*arrays, block=(r, c)))
 
 
@@ -87,7 +95,7 @@ def _grad_input(
     native = _is_native(dy=dy, weight=weight)
     arrays = _array(dy), _array(weight), _array(reverse_table), _array(reverse_position)
     if native:
-        return _tensor(kernels.grad_input(*arrays, block=(r, c), threads=torch.get_num_threads()))
+        return _tensor(kernels.grad_input(*arrays, block=(r, c), threads=_threads(weight.numel() * len(dy))))
     return _tensor(reference.grad_input(*arrays, block=(r, c)))
 
 
@@ -97,7 +105,8 @@ def _grad_weight(
     native = _is_native(x=x, dy=dy)
     arrays = _array(x), _array(dy), _array(table)
     if native:
-        dw, db = kernels.grad_weight(*arrays, block=(r, c), threads=torch.get_num_threads())
+        threads = _threads(table.numel() * r * c * len(x))
+        dw, db = kernels.grad_weight(*arrays, block=(r, c), threads=threads)
     else:
         dw, db = reference.grad_weight(*arrays, block=(r, c))
     return _tensor(dw), _tensor(db)
