@@ -1,5 +1,6 @@
 """How Hypothesis draws a feasible junction: `st.from_type(Junction)`."""
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from offramp.pattern import Junction, feasible_out_degrees
@@ -14,3 +15,7 @@ def junctions(draw: st.DrawFn) -> Junction:
 
 
 st.register_type_strategy(Junction, junctions())
+
+# A busy machine makes an example slow, not wrong.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")

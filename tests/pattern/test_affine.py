@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from offramp.pattern import Junction, affine
 
 
-@given(junction=st.from_type(Junction), seed=st.integers(0, 2**64))
+@given(junction=st.from_type(Junction).filter(lambda j: j.n_in <= 48), seed=st.integers(0, 2**64))
 def test_some_multiplier_and_offset_give_all_edges(junction: Junction, seed: int) -> None:
     n = junction.n_in
     pattern = affine(n, junction.n_out, junction.out_degree, seed=seed)
