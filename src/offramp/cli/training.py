@@ -12,7 +12,7 @@ import torch
 
 from offramp.bundle import Bundle, Part, Preprocessing
 from offramp.cli.arguments import AUTO
-from offramp.codec import decode, encode
+from offramp.codec import CODECS, decode, encode
 from offramp.data import Dataset, preprocessing_for
 from offramp.errors import ConfigError
 from offramp.exits import ExitRule, empirical_threshold
@@ -47,6 +47,10 @@ class Design:
     pool: int = 1
     codec: str = "float32"
     max_accuracy_drop: float = 0.005
+
+    def __post_init__(self) -> None:
+        if self.codec not in CODECS:  # a bundle would refuse it too, but after the training
+            raise ConfigError(f"unknown codec {self.codec!r}; use one of {', '.join(CODECS)}")
 
 
 def train_bundle(

@@ -1,0 +1,176 @@
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offramp.bundle import read
+from offramp.cli.train import bundle_name
+from offramp.cli.training import Design, padded_width, resolve
+from offramp.errors import ConfigError
+from offramp.pattern import feasible_out_degrees, largest_block
+
+Cli = Callable[..., Any]
+
+SMALL = ("--neurons", "auto,8,auto", "--epochs", 2)
+
+
+def test_the_summary_tells_what_was_written(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "digits"
+    outcome = cli("train", "-o", path, *SMALL, "--json")
+    assert (outcome.status, outcome.err) == (0, "")
+    summary, bundle = json.loads(outcome.out), read(path)
+    assert summary["parameters"] == {name: part.n_parameters for name, part in bundle.parts.items()}
+    assert summary["threshold"] == bundle.exit_rule.threshold
+    assert bundle.name == "digits"
+    assert bundle.training["dataset"] == "digits"
+    assert len(bundle.training["history"]) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["digits"]  # no checkpoint is left
+
+
+def test_the_summary_for_people_says_what_to_do_next(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("train", "-o", tmp_path / "my model", *SMALL)
+    assert f"next: offramp serve '{tmp_path}/my model'" in outcome.out
+
+
+def test_one_s_own_table_trains_with_its_label_column(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 3)), rng.integers(0, 2, 200)
+    file = tmp_path / "machines.csv"
+    rows = [f"{a},{b},{c},{'bad' if k else 'good'}" for (a, b, c), k in zip(x, y, strict=True)]
+    file.write_text("\n".join(["a,b,c,state", *rows]), encoding="utf-8")
+    path = tmp_path / "machines"
+    outcome = cli("train", "--data", file, "--label", "state", "-o", path, *SMALL)
+    assert outcome.status == 0, outcome.err
+    bundle = read(path)
+    assert bundle.classes == ("bad", "good")
+    assert bundle.preprocessing.n_features == 4  # 3, and a zero so that 8 outputs can share the edges
+
+
+def test_settings_reach_the_bundle(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    settings = ("--pool", 2, "--codec", "float16", "--exit-hidden", "6", "--recipe", "paper", "--seed", 3)
+    pattern = ("--neurons", "20,12,10", "--out-degrees", "3,full", "--pattern", "affine", "--block", "2x3")
+    assert cli("train", "-o", path, *settings, *pattern, "--epochs", 1).status == 0
+    bundle = read(path)
+    assert bundle.codec == "float16"
+    assert bundle.preprocessing.pool == 2
+    assert bundle.preprocessing.n_features == 20
+    assert bundle.head is not None
+    assert bundle.exit is not None
+    assert bundle.head.n_macs == 60
+    assert bundle.head.layers[0].block == (1, 3)
+    assert bundle.exit.n_macs == 12 * 6 + 6 * 10
+    assert bundle.training["seed"] == 3
+    assert bundle.training["recipe"]["name"] == "paper"
+    assert bundle.exit_rule.evidence["seen_in_training"] is True
+
+
+def test_killed_and_called_again_it_goes_on_to_the_same_bundle(
+    started: Cli, cli: Cli, tmp_path: Path
+) -> None:
+    widths = ("--neurons", "auto,32,auto", "--epochs", 30)
+    path = tmp_path / "killed"
+    checkpoint = tmp_path / "killed.checkpoint"
+    with started("train", "-o", path, *widths) as process:
+        deadline = time.monotonic() + 60
+        while not list(checkpoint.glob("*.safetensors")):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.kill()
+        process.wait()
+    assert not path.exists()
+    assert cli("train", "-o", path, *widths).status == 0
+    assert cli("train", "-o", tmp_path / "whole", *widths).status == 0
+    killed, whole = read(path), read(tmp_path / "whole")
+    assert [part.digest for part in killed.parts.values()] == [part.digest for part in whole.parts.values()]
+    assert not checkpoint.exists()
+
+
+def test_a_bundle_is_replaced_only_when_asked(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    assert cli("train", "-o", path, *SMALL).status == 0
+    before = read(path).head_digest
+    assert "exists already; give another --output, or --overwrite" in cli("train", "-o", path, *SMALL).error
+    assert read(path).head_digest == before
+    assert cli("train", "-o", path, *SMALL, "--seed", 1, "--overwrite").status == 0
+    assert read(path).head_digest != before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--data", "cifar"], "cifar: no known data set; use digits, mnist or a .npz, .csv or .parquet file"),
+        (["--data", "absent.csv", "--label", "x"], "absent.csv: no such file"),
+        (["--data", "table.csv", "--label", "y"], "no column 'y'; give label= one of 'a', 'state'"),
+        (["--data", "table.csv"], "no label column named; give label= one of 'a', 'state'"),
+        (
+            ["--neurons", "64,40,10", "--out-degrees", "3,10"],
+            "out_degree=3 gives 192 edges, which 40 outputs",
+        ),
+        (["--neurons", "64,40,10", "--out-degrees", "4"], "1 out-degrees for neurons 64,40,10; give 2"),
+        (["--neurons", "64,10"], "neurons 64,10; give three widths or more"),
+        (["--neurons", "64,40,7"], "7 outputs for 10 classes; end neurons with 10 or auto"),
+        (["--neurons", "63,40,10"], "pad_to=63 is less than the 64 values of a sample"),
+        (["--neurons", "many"], "'many' is no whole number above 0; write it as in auto,64,10"),
+        (["--pattern", "spiral"], "pattern='spiral' is unknown"),
+        (["--pattern", "random", "--block", "4x4"], 'pattern="random" has no blocks'),
+        (["--block", "4"], "'4' is no block"),
+        (["--recipe", "secret"], "unknown recipe 'secret'; use one of paper, cosine"),
+        (["--codec", "int2"], "codec 'int2'"),
+        (["--pool", "3"], "pool=3 on samples of shape (8, 8)"),
+        (["--epochs", "0"], "'--epochs'"),
+        (["--max-accuracy-drop", "2"], "'--max-accuracy-drop'"),
+        (["-o", "/dev/null/model"], "/dev/null/model: cannot be written, /dev/null is no folder"),
+        (["-o", "table.csv"], "table.csv: exists already"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_trained_is_one_line_and_leaves_nothing(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = "a,state\n" + "1.5,x\n2.5,z\n" * 20
+    Path("table.csv").write_text(table, encoding="utf-8")
+    outcome = cli("train", "-o", "model", "--epochs", 1, *arguments)
+    assert words in outcome.error
+    assert outcome.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+    assert Path("table.csv").read_text(encoding="utf-8") == table
+
+
+@given(st.integers(1, 300), st.integers(1, 40), st.data())
+def test_a_padded_width_allows_the_degree(n_values: int, n_out: int, data: st.DataObject) -> None:
+    degree = data.draw(st.integers(1, n_out))
+    block = data.draw(st.none() | st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    width = padded_width(n_values, n_out, degree, block)
+    assert width >= n_values
+    assert degree in feasible_out_degrees(width, n_out)
+    assert width < n_values + n_out + n_values // 8 + 1
+
+
+def test_padding_makes_room_for_the_whole_block() -> None:
+    assert padded_width(784, 80, 12, (4, 4)) == 800
+    assert padded_width(62, 32, 8, (4, 4)) == 64
+    assert largest_block(64, 32, 8, (4, 4)) == (4, 4)
+
+
+def test_open_ends_follow_from_the_data() -> None:
+    neurons, degrees = resolve(Design(neurons=(0, 64, 256, 0)), (4, 4), n_values=62, n_classes=7)
+    assert (neurons, degrees) == ([64, 64, 256, 7], [16, None, None])
+    with pytest.raises(ConfigError, match="give three widths or more, with auto only at the ends"):
+        resolve(Design(neurons=(64, 0, 10)), None, n_values=64, n_classes=10)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("digits.bundle", "digits"), ("my model", "my-model"), ("._x", "x"), ("žž", "model"), ("m.v2", "m.v2")],
+)
+def test_a_bundle_is_named_after_its_folder(tmp_path: Path, folder: str, name: str) -> None:
+    assert bundle_name(tmp_path / folder) == name
