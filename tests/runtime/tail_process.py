@@ -1,4 +1,4 @@
-"""A tail in a process of its own: python tail_process.py BUNDLE own|slow PORT; says "ready PORT"."""
+"""A tail in a process of its own: python tail_process.py BUNDLE own|slow|hangs PORT; says "ready PORT"."""
 
 import sys
 import time
@@ -14,13 +14,14 @@ def main():
 
     def slow(features):
         print("busy", flush=True)  # noqa: T201 (for the test that waits for it)
-        time.sleep(0.7)
+        time.sleep(0.7 if kind == "slow" else 60)
         return network(features)
 
     serve(
         bundle,
-        tail=slow if kind == "slow" else None,
+        tail=None if kind == "own" else slow,
         port=int(port),
+        drain_s=0.3 if kind == "hangs" else 10,
         on_ready=lambda bound: print("ready", bound, flush=True),  # noqa: T201
     )
     print("drained", flush=True)  # noqa: T201

@@ -122,16 +122,19 @@ FAILED = "^the model failed on this input; the server's log says why$"
 
 @pytest.mark.parametrize("model", [raises, answers_nan, answers_too_little, answers_text, overflows])
 def test_one_bad_request_does_not_spoil_the_others(model):
-    gate = threading.Event()
-    made = batcher(lambda x: gate.wait(10) and model(x))
-    futures = [made.submit(rows(value)) for value in (1, 2, 13, 4)]
-    gate.set()
+    gate = Gate()
+    made = batcher(lambda x: model(gate(x) / 10))
+    futures = [made.submit(rows(1))]
+    assert gate.busy.acquire(timeout=10)
+    futures += [made.submit(rows(value)) for value in (2, 13, 4)]
+    gate.open.set()
     for value, future in zip((1, 2, 13, 4), futures, strict=True):
         if value == 13:
             with pytest.raises(OfframpError, match=FAILED):
                 future.result(10)
         else:
             assert future.result(10) == value
+    assert gate.batches[1] == [2, 13, 4]
     assert made.submit(rows(5)).result(10) == 5  # and lives on
     made.close()
 

@@ -10,6 +10,7 @@ import pytest
 
 import offramp.runtime
 from offramp import wire
+from offramp.bundle import Part
 from offramp.errors import ConfigError, DataError, TailRefusedError, TailUnreachableError
 from offramp.exits import NEVER, ExitRule, max_softmax
 from offramp.runtime import MODES, Edge, Network
@@ -246,9 +247,10 @@ def test_without_a_head_and_exit_there_is_nothing_to_fall_back_on(bundle, worksh
         (np.zeros((1, 3, 4), np.uint8), r"a sample of shape \(1, 3, 4\)"),
         (np.zeros((3, 4)), "a sample of type float64; this network reads uint8"),
         (np.full((3, 4), 256), "a sample of type int64"),
+        (np.full((3, 4), 256, np.uint16), "a sample of type uint16"),
         ([["a"] * 4] * 3, "a sample of type <U1"),
     ],
-    ids=["shape", "batch", "floats", "integers", "text"],
+    ids=["shape", "batch", "floats", "integers", "uint16", "text"],
 )
 def test_a_wrong_sample_is_the_callers_fault_in_every_mode(bundle, dead, mode, sample, text):
     with Edge(bundle, tail=dead, mode=mode) as edge, pytest.raises(DataError, match=text):
@@ -271,6 +273,17 @@ def test_a_sample_that_overflows_the_network_is_refused(workshop, dead):
     for mode in ("local", "split", "split+exit"):
         with Edge(floats, tail=dead, mode=mode) as edge, pytest.raises(DataError, match="overflow"):
             edge.infer(np.full(16, 3e38))
+
+
+def test_scores_that_overflow_are_no_answer(workshop):
+    def huge(n_in, n_out):
+        part = workshop.part(workshop.dense(np.random.default_rng(1), n_in, n_out))
+        return Part(part.layers, {name: array * np.float32(1e20) for name, array in part.arrays.items()})
+
+    preprocessing = workshop.preprocessing((3, 4), "uint8")
+    made = workshop.bundle(preprocessing=preprocessing, head=huge(12, 8), exit=None, tail=huge(8, 3))
+    with Edge(made, mode="local") as edge, pytest.raises(DataError, match="the scores overflow"):
+        edge.infer(workshop.samples(1)[0])
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,20 @@ def test_a_signal_lets_the_request_in_flight_finish_and_exits_with_zero(asking, 
     assert tail.process.stdout.readline() == "drained\n"
 
 
+def test_a_tail_that_hangs_does_not_outlive_the_drain(asking, spawn, workshop):
+    tail = spawn("hangs")
+    with Edge(asking, tail=tail.address, mode="split", deadline_s=10) as edge:
+        assert edge.connect()
+        answers = []
+        caller = threading.Thread(target=lambda: answers.append(edge.infer(workshop.samples(1)[0])))
+        caller.start()
+        assert tail.process.stdout.readline() == "busy\n"
+        tail.process.terminate()
+        assert tail.process.wait(10) == 0
+        caller.join()
+    assert answers[0].source == "fallback"
+
+
 def test_killing_the_tail_in_mid_request_falls_back_at_once_and_recovers(asking, spawn, workshop):
     sample = workshop.samples(1)[0]
     tail = spawn("slow")
