@@ -94,6 +94,7 @@ def test_the_small_dense_head_has_about_as_many_parameters_as_the_sparse_one(nam
         (["--samples", "few"], "'few' is no whole number above 0; write it as in 1000 or all"),
         (["--json", "absent/x.json"], "absent/x.json: cannot be written, "),
         (["--html", "absent/x.html"], "absent/x.html: cannot be written, "),
+        (["--out-dir", "/dev/null/x"], "/dev/null/x: Not a directory"),
         (["--rate-bits-per-s", "0"], "'--rate-bits-per-s'"),
     ],
 )

@@ -49,7 +49,7 @@ class Trio:
 CODEC = "float16"
 TRIOS = {
     "digits": Trio((64, 32, 256, 10), out_degree=8, block=(2, 4), epochs=80, batch_size=64),
-    "mnist": Trio((800, 80, 512, 10), out_degree=12, block=(4, 4), epochs=30, batch_size=256),
+    "mnist": Trio((800, 80, 512, 10), out_degree=16, block=(4, 4), epochs=30, batch_size=256),
 }
 
 
