@@ -36,8 +36,8 @@ class ShapedLink:
         if not 0 <= delay_s < math.inf:
             raise ConfigError(f"delay_s={delay_s}; use 0 or more seconds")
         self._target = (target_host, target_port)
-        self._up = _Lane(bits_per_s, delay_s)
-        self._down = _Lane(bits_per_s, delay_s)
+        self._up = Lane(bits_per_s, delay_s)
+        self._down = Lane(bits_per_s, delay_s)
         self._black_hole = False
         # No asyncio.start_server: one that closes while it accepts forgets the connection, still open.
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -132,14 +132,14 @@ class ShapedLink:
             for writer in writers:
                 writer.transport.abort()
 
-    async def _one_way(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lane: _Lane) -> None:
+    async def _one_way(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lane: Lane) -> None:
         async with asyncio.TaskGroup() as ends:
             chunks: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_QUEUE_CHUNKS)
             ends.create_task(self._enter(reader, lane, chunks))
             ends.create_task(self._leave(chunks, writer))
 
     async def _enter(
-        self, reader: asyncio.StreamReader, lane: _Lane, chunks: asyncio.Queue[tuple[float, bytes]]
+        self, reader: asyncio.StreamReader, lane: Lane, chunks: asyncio.Queue[tuple[float, bytes]]
     ) -> None:
         while chunk := await reader.read(lane.chunk_bytes):
             await chunks.put((lane.arrival(len(chunk), self._loop.time()), chunk))
@@ -157,7 +157,7 @@ class ShapedLink:
             await writer.drain()
 
 
-class _Lane:
+class Lane:
     """One direction. Arrivals follow from a virtual clock, so sleeping too long does not add up."""
 
     def __init__(self, bits_per_s: float, delay_s: float) -> None:
