@@ -94,7 +94,9 @@ def test_a_part_does_not_change_when_the_callers_arrays_do(head):
 
 def test_arrays_in_another_memory_order_are_the_same_part(head):
     fortran = np.asfortranarray(head.arrays["0.weight"])
-    assert Part(head.layers, {**head.arrays, "0.weight": fortran}) == head
+    part = Part(head.layers, {**head.arrays, "0.weight": fortran})
+    assert part == head
+    assert part.arrays["0.weight"].flags.c_contiguous
 
 
 def test_a_part_can_be_copied_and_sent_to_another_process(head):

@@ -61,6 +61,7 @@ def test_it_pools_flattens_shifts_scales_and_pads(case):
     exact = exact.reshape(len(raw), preprocess.n_values)
     expected = (exact - np.asarray(preprocess.offset)) * np.asarray(preprocess.scale)
     result = preprocess(raw)
+    assert result.shape == (len(raw), preprocess.pad_to or preprocess.n_values)
     scale = np.abs(np.asarray(preprocess.scale)) * (np.abs(exact) + np.abs(np.asarray(preprocess.offset)))
     assert (np.abs(result[:, : preprocess.n_values] - expected) <= 1e-6 * scale + 1e-30).all()
     assert (result[:, preprocess.n_values :] == 0).all()
@@ -103,7 +104,7 @@ def test_a_sample_that_is_not_finite_or_would_overflow_is_named(value):
     [
         ({"shape": (5, 4), "pool": 2}, r"pool=2 on samples of shape \(5, 4\); it must divide the sides"),
         ({"shape": (4,), "pool": 2}, "it must divide the sides of 2-D samples"),
-        ({"shape": (4,), "pool": 0}, "pool=0"),
+        ({"shape": (4, 4), "pool": 0}, "pool=0; use 1 for no pooling, or a side of at least 2"),
         ({"shape": ()}, r"sample shape \(\); give 1 to 4 sides"),
         ({"shape": (4, 0)}, "sides of at least 1"),
         ({"shape": (4,), "dtype": "int8"}, "samples of type 'int8'; use uint8 or float32"),

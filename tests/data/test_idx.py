@@ -1,5 +1,6 @@
 import gzip
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,13 @@ def test_a_missing_file_is_named(file):
 
 def test_a_small_gzip_of_many_zeros_is_not_unpacked_beyond_its_header(data_workshop, file):
     file.write_bytes(gzip.compress(data_workshop.idx_bytes(ARRAY) + bytes(1 << 24)))
-    with pytest.raises(DataError, match="needs 24 bytes, found more"):
-        read_idx(file, n_dimensions=3)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="needs 24 bytes, found more"):
+            read_idx(file, n_dimensions=3)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @given(data=st.data(), zipped=st.booleans())

@@ -48,12 +48,12 @@ class Preprocessing(msgspec.Struct, frozen=True, dict=True, forbid_unknown_field
             raise ConfigError(f"sample shape {self.shape}; give 1 to 4 sides of at least 1")
         if self.dtype not in ("uint8", "float32"):
             raise ConfigError(f"samples of type {self.dtype!r}; use uint8 or float32")
+        if self.pool < 1:
+            raise ConfigError(f"pool={self.pool}; use 1 for no pooling, or a side of at least 2")
         if self.pool != 1 and (len(self.shape) != 2 or any(side % self.pool for side in self.shape)):
             raise ConfigError(
                 f"pool={self.pool} on samples of shape {self.shape}; it must divide the sides of 2-D samples"
             )
-        if self.pool < 1:
-            raise ConfigError(f"pool={self.pool}; use 1 for no pooling, or a side of at least 2")
         for name in ("offset", "scale"):
             self._check_affine(name, getattr(self, name))
         if self.pad_to is not None and self.pad_to < self.n_values:

@@ -66,7 +66,7 @@ def _parse(path: Path, stream: BinaryIO, n_dimensions: int) -> npt.NDArray[np.ui
 def _read_at_most(stream: BinaryIO, limit: int) -> bytes:
     """Up to `limit` bytes, in pieces: a header may claim more than there is memory."""
     pieces = []
-    while limit > 0 and (piece := stream.read(min(limit, 1 << 24))):
+    while piece := stream.read(min(limit, 1 << 24)):
         pieces.append(piece)
         limit -= len(piece)
     return b"".join(pieces)

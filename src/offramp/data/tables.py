@@ -46,19 +46,12 @@ def _read(path: Path) -> tuple[Any, list[str]]:
             with load_extra("pyarrow.parquet", purpose=purpose).ParquetFile(path) as file:
                 table = file.read()
         else:
-            table = _read_csv(path)
+            table = load_extra("pyarrow.csv", purpose=purpose).read_csv(path)
         table.validate(full=True)
         return table, list(table.column_names)
     except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: not a readable {path.suffix} table ({reason}); write it again") from error
-
-
-def _read_csv(path: Path) -> Any:
-    csv = load_extra("pyarrow.csv", purpose="reading .csv files")
-    # Column types are guessed from the first block: make it the whole file, or 1 above 1.5 is an error.
-    block_size = min(max(path.stat().st_size, 1 << 20), 2**31 - 1)
-    return csv.read_csv(path, read_options=csv.ReadOptions(block_size=block_size))
 
 
 def _labels(path: Path, name: str, column: Any) -> npt.NDArray[Any]:
