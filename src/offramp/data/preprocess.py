@@ -31,7 +31,7 @@ def preprocessing_for(dataset: Dataset, *, pool: int = 1, pad_to: int | None = N
     pooled = Preprocessing(shape, dtype, pool=pool)(raw).astype(np.float64)
     deviation = pooled.std(axis=0)
     # Below float32's smallest normal number the scale would overflow.
-    varies = (np.ptp(pooled, axis=0) > 0) & (deviation >= np.finfo(np.float32).tiny)
+    varies = deviation >= np.finfo(np.float32).tiny
     scale = np.where(varies, 1 / np.where(varies, deviation, 1), 1)
     return Preprocessing(
         shape,
