@@ -84,6 +84,17 @@ def test_what_opens_a_sweep_is_drawn_evenly_from_what_the_straddling_output_lack
     assert ((possible - expected) ** 2 / expected).sum() < 28  # chi-square, at most 8 degrees of freedom
 
 
+@pytest.mark.parametrize("z", [1, 10], ids=["one memory, shuffled", "ten memories, dithered"])
+def test_what_follows_the_straddling_output_is_any_input_that_is_left(z: int) -> None:
+    # As above; of the 8 inputs left for the third read of sweep 1, two were the last ones of sweep 0.
+    n_seeds, n_old = 1000, 0
+    for seed in range(n_seeds):
+        first, second = _sweeps(Junction(10, 5, 2), 1, z, True, Stream(seed)).reshape(2, 10)
+        assert not {*first[-2:]} & {*second[:2]}
+        n_old += second[2] in first[-2:]
+    assert abs(n_old - n_seeds * 2 / 8) < 60  # over four standard deviations
+
+
 def test_by_default_there_are_about_as_many_memories_as_they_are_deep() -> None:
     for n_in, z in ((800, 25), (64, 8), (13, 1), (1, 1)):
         assert clash_free(n_in, n_in, 1) == clash_free(n_in, n_in, 1, z=z)
