@@ -116,10 +116,12 @@ def test_every_sample_is_used_once_an_epoch_in_another_order(
 def test_the_seed_decides_everything_and_torchs_generator_nothing(
     blobs: Dataset, preprocessing: Preprocessing
 ) -> None:
-    def trained(seed: int) -> tuple[list[Tensor], list[float]]:
-        model = _model()
+    start = _model()
+
+    def trained(seed: int, **options: Any) -> tuple[list[Tensor], list[float]]:
+        model = copy.deepcopy(start)
         before = torch.get_rng_state()
-        history = fit(model, blobs, RECIPE, preprocessing=preprocessing, seed=seed)
+        history = fit(model, blobs, RECIPE, preprocessing=preprocessing, seed=seed, **options)
         assert torch.equal(torch.get_rng_state(), before)
         return _weights(model), [epoch.train_loss for epoch in history.epochs]
 
@@ -130,6 +132,8 @@ def test_the_seed_decides_everything_and_torchs_generator_nothing(
     assert _equal(one[0], same[0])
     assert one[1] == same[1]
     assert not _equal(one[0], other[0])
+    # The order of the samples too.
+    assert not _equal(trained(5, initialise=False)[0], trained(6, initialise=False)[0])
 
 
 def test_the_joint_loss_weighs_the_exit(blobs: Dataset, preprocessing: Preprocessing) -> None:
@@ -196,15 +200,36 @@ class _StopError(Exception):
     pass
 
 
+def _story(folder: Path) -> Any:
+    """The JSON of a checkpoint, read without our own reader."""
+    content = (folder / "checkpoint.safetensors").read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return json.loads(header["__metadata__"]["story"])
+
+
+def _other_activation() -> SplitModel:
+    model = _model()
+    model.head[1] = nn.Tanh()
+    return model
+
+
 def _losses(history: Any) -> list[tuple[Any, ...]]:
     return [
         (e.epoch, e.train_loss, e.exit_accuracy, e.tail_accuracy, e.learning_rate) for e in history.epochs
     ]
 
 
-@pytest.mark.parametrize("every_steps", [None, 1, 5], ids=lambda n: f"every {n} steps")
+@pytest.mark.parametrize(
+    ("every", "first_save"),
+    [({}, None), ({"steps": 1}, 4), ({"steps": 3}, 3), ({"s": 0.0}, 4)],
+    ids=["every epoch", "every step", "every third step", "at once"],
+)
 def test_an_interrupted_run_ends_with_the_same_bits(
-    blobs: Dataset, preprocessing: Preprocessing, tmp_path: Path, every_steps: int | None
+    blobs: Dataset,
+    preprocessing: Preprocessing,
+    tmp_path: Path,
+    every: Mapping[str, Any],
+    first_save: int | None,
 ) -> None:
     def fresh() -> nn.Module:  # dropout draws from Torch's generator, whose state must come back too
         model = _model()
@@ -230,10 +255,13 @@ def test_an_interrupted_run_ends_with_the_same_bits(
             RECIPE,
             preprocessing=preprocessing,
             checkpoint=tmp_path,
-            checkpoint_every_steps=every_steps,
+            **{f"checkpoint_every_{unit}": value for unit, value in every.items()},
         ), model
 
-    for n_batches in (4, 7, 9):
+    with pytest.raises(_StopError):
+        interrupted_after(4)
+    assert (_story(tmp_path)["progress"]["batch"] if list(tmp_path.iterdir()) else None) == first_save
+    for n_batches in (7, 9):
         with pytest.raises(_StopError):
             interrupted_after(n_batches)
     history, model = interrupted_after(1000)
@@ -241,11 +269,13 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     assert _losses(history) == _losses(expected)
 
 
-def test_a_finished_run_returns_at_once(blobs: Dataset, preprocessing: Preprocessing, tmp_path: Path) -> None:
+def test_a_finished_run_returns_at_once(
+    blobs: Dataset, preprocessing: Preprocessing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = _model()
     history = fit(model, blobs, RECIPE, preprocessing=preprocessing, checkpoint=str(tmp_path))
     again = _model()
-    again.head.register_forward_pre_hook(lambda *_: pytest.fail("a finished run computes nothing"))
+    monkeypatch.setattr(Preprocessing, "__call__", lambda *_: pytest.fail("a finished run prepares nothing"))
     assert fit(again, blobs, RECIPE, preprocessing=preprocessing, checkpoint=str(tmp_path)) == history
     assert _equal(_weights(again), _weights(model))
 
@@ -260,11 +290,12 @@ def test_a_finished_run_returns_at_once(blobs: Dataset, preprocessing: Preproces
         ),
         ({"model": _model(seed=1)}, "model=.*, this run has model="),
         ({"model": MLP([16, 24, 4])}, "model=.*, this run has model="),
+        ({"model": _other_activation()}, "model=.*, this run has model="),
         ({"preprocessing": Preprocessing((4, 4), "uint8")}, r"preprocessing\.scale=.*, this run has"),
         ({"initialise": False}, "first_weights=by the recipe, this run has first_weights="),
         ({"dataset": "other"}, "data=.*, this run has data="),
     ],
-    ids=["seed", "recipe", "pattern", "network", "preprocessing", "first weights", "data"],
+    ids=["seed", "recipe", "pattern", "network", "activation", "preprocessing", "first weights", "data"],
 )
 def test_the_checkpoint_of_another_run_is_refused(
     blobs: Dataset,
@@ -342,7 +373,7 @@ def test_training_and_its_checkpoint_hold_only_the_edges(
     assert grown < 4 * dense  # a dense weight alone, without its gradient or Adam's two moments
     assert sum(p.grad.numel() for p in model.parameters() if p.grad is not None) == n_parameters
 
-    stored = checkpoints.load(tmp_path, _identity_in(tmp_path))
+    stored = checkpoints.load(tmp_path, _story(tmp_path)["identity"])
     assert stored is not None
     count = dict.fromkeys(("model", "adam", "random"), 0)
     for name, tensor in stored.tensors.items():
@@ -352,9 +383,3 @@ def test_training_and_its_checkpoint_hold_only_the_edges(
         count["adam"] == 2 * n_parameters + 6
     )  # two moments each, and a step counter for each of six tensors
     assert (tmp_path / "checkpoint.safetensors").stat().st_size < 4 * (4 * n_parameters + n_edges)
-
-
-def _identity_in(folder: Path) -> Any:
-    content = (folder / "checkpoint.safetensors").read_bytes()
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return json.loads(header["__metadata__"]["story"])["identity"]

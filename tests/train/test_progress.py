@@ -8,10 +8,13 @@ from offramp.train.progress import ProgressBar
 EPOCH = Epoch(1, 0.5, None, 0.875, 1e-3, 1.0)
 
 
-def _use(*, shown: bool) -> None:
+def _printed(capsys: pytest.CaptureFixture[str], *, shown: bool) -> list[tuple[str, str]]:
+    """What went to stdout and stderr while training, and then on the way out."""
     with ProgressBar(n_steps=10, shown=shown) as bar:
         bar.epoch(EPOCH)
         bar.step(5, 0.4321)
+        during = capsys.readouterr()
+    return [during, capsys.readouterr()]
 
 
 def test_a_terminal_sees_steps_loss_and_accuracy(
@@ -19,12 +22,11 @@ def test_a_terminal_sees_steps_loss_and_accuracy(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # Rich takes this for a terminal
     monkeypatch.setenv("COLUMNS", "200")
-    _use(shown=True)
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "5/10" in captured.err.replace("\x1b[32m", "").replace("\x1b[0m", "")
-    assert "loss 0.4321 validation 87.50%" in captured.err
-    assert captured.err.endswith("\x1b[2K")  # erased when done
+    (out, err), (_, last) = _printed(capsys, shown=True)
+    assert out == ""
+    assert "5/10" in err.replace("\x1b[32m", "").replace("\x1b[0m", "")
+    assert "loss 0.4321 validation 87.50%" in err
+    assert last.endswith("\x1b[2K")  # erased when done
 
 
 @pytest.mark.parametrize(
@@ -36,5 +38,4 @@ def test_nothing_is_printed_otherwise(
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     if terminal:
         monkeypatch.setenv("FORCE_COLOR", "1")
-    _use(shown=shown)
-    assert capsys.readouterr() == ("", "")
+    assert _printed(capsys, shown=shown) == [("", ""), ("", "")]

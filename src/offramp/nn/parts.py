@@ -74,7 +74,7 @@ def _sparse_layer(layer: SparseLinear) -> SparseLinearLayer:
 
 
 def _array(value: Tensor) -> npt.NDArray[np.float32]:
-    return value.detach().to("cpu", torch.float32, copy=True).numpy()
+    return value.detach().cpu().float().numpy()  # Part copies what could still be written to
 
 
 def _to_module(part: Part) -> nn.Sequential:
