@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 import offramp as package
 from offramp.cli.entry import main, one_line
@@ -94,7 +95,18 @@ def test_interrupted_a_command_exits_with_130_and_no_word(started: Cli, bundle: 
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
         assert process.stderr is not None
-        assert process.stderr.read().startswith("1 samples, ")
+        assert process.stderr.read().startswith("1 answered, ")
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, typer.Abort])
+def test_either_form_of_an_interrupt_is_one_exit_status(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise kind
+
+    monkeypatch.setattr("offramp.cli.entry.app", interrupted)
+    assert cli("demo") == (130, "", "")
 
 
 def test_a_reader_that_goes_away_is_no_error(started: Cli, bundle: Path) -> None:

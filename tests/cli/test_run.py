@@ -33,7 +33,7 @@ def test_every_mode_answers_every_sample_on_a_line(cli: Cli, bundle: Path, tail:
         assert 0.1 <= line["confidence"] <= 1
         assert line["source"] in {"local": ("local",), "split+exit": ("exit", "tail")}.get(mode, ("tail",))
         assert line["payload_bytes"] == (0 if line["source"] in ("exit", "local") else 64)
-    assert outcome.err.startswith("20 samples, accuracy ")
+    assert outcome.err.startswith("20 answered, accuracy ")
     assert outcome.err.count("\n") == 1
 
 
@@ -60,8 +60,8 @@ def test_bad_lines_are_told_of_and_lose_nothing_else(offramp: Cli, bundle: Path)
     assert told[0] == "line 2 skipped: int64 (1, 2); give uint8 (8, 8) as nested lists"
     assert told[1].startswith("line 3 skipped: no nested lists of numbers (")
     assert told[2] == "line 6 skipped: values 999..999; give uint8 (8, 8), so 0..255"
-    assert told[3].startswith("2 samples, local 100.0%, ")
-    assert told[4] == "error: 3 lines were skipped, as said above; every other one was answered"
+    assert told[3].startswith("2 answered, local 100.0%, ")
+    assert told[4] == "error: lines skipped: 3, as said above; every other one was answered"
 
 
 def test_a_dead_tail_leaves_the_verdict_to_the_exit(cli: Cli, bundle: Path) -> None:
@@ -76,6 +76,7 @@ def test_a_dead_tail_leaves_the_verdict_to_the_exit(cli: Cli, bundle: Path) -> N
 def test_a_device_needs_only_head_and_exit(cli: Cli, bundle: Path, tail: str, tmp_path: Path) -> None:
     for name in ("manifest.json", "head.safetensors", "exit.safetensors"):
         shutil.copy(bundle / name, tmp_path)
+    (tmp_path / "tail.safetensors").write_text("of no use here, so not looked at", encoding="utf-8")
     outcome = cli("run", tmp_path, "--tail", tail, "--data", "digits", "--limit", 30)
     assert outcome.status == 0
     assert '"source":"tail"' in outcome.out

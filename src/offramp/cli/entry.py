@@ -4,6 +4,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+import typer
+
 from offramp.cli.app import app
 from offramp.errors import OfframpError
 
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _close_stdout()  # the reader has seen enough, as in `offramp run ... | head`
         return 0
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # Abort: what some versions of Typer make of Ctrl-C
         return INTERRUPTED
     except Exception as error:  # the last frame: nobody above could handle it
         if debug:

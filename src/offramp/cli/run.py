@@ -88,7 +88,7 @@ def run(
             raise
     note(tally.summary())
     if tally.n_skipped:
-        raise DataError(f"{tally.n_skipped} lines were skipped, as said above; every other one was answered")
+        raise DataError(f"lines skipped: {tally.n_skipped}, as said above; every other one was answered")
 
 
 def sample_from_json(line: bytes, preprocessing: Preprocessing) -> npt.NDArray[Any]:
@@ -164,7 +164,7 @@ class Tally:
         if n == 0:
             return "no sample answered"
         p50, p99 = 1000 * np.quantile(self.latencies_s, [0.5, 0.99])
-        parts = [f"{n:,} samples"]
+        parts = [f"{n:,} answered"]
         if self.n_labelled:
             parts.append(f"accuracy {self.n_correct / self.n_labelled:.2%}")
         parts += [f"{source} {count / n:.1%}" for source, count in self.sources.most_common()]
