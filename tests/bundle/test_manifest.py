@@ -7,6 +7,7 @@ import pytest
 from offramp.bundle import write
 from offramp.bundle.manifest import decode
 from offramp.errors import BundleError
+from offramp.exits import ExitRule
 
 
 @pytest.fixture
@@ -54,6 +55,7 @@ def test_an_envelope_that_is_not_ours_is_refused(manifest_bytes, old, new, messa
         b"null",
         b"[]",
         b"\xff\xfe",
+        b'{"format":"\xff\xfe"}',
         b"[" * 100_000,
         b'{"a":' * 100_000,
         b'{"format":"offramp-bundle","format_version":NaN}',
@@ -64,6 +66,7 @@ def test_an_envelope_that_is_not_ours_is_refused(manifest_bytes, old, new, messa
         "nothing",
         "null",
         "list",
+        "no json",
         "no utf-8",
         "deep lists",
         "deep objects",
@@ -92,6 +95,12 @@ def test_a_training_summary_that_json_cannot_hold_is_refused(workshop, tmp_path,
     with pytest.raises(BundleError, match=message):
         write(workshop.build(training=training), tmp_path / "tiny")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_evidence_that_json_cannot_hold_is_refused(workshop, tmp_path):
+    rule = ExitRule(0.5, evidence={"accuracy_drop": float("nan")})
+    with pytest.raises(BundleError, match=r"exit_rule.evidence.accuracy_drop is nan, which JSON cannot hold"):
+        write(workshop.build(exit_rule=rule), tmp_path / "tiny")
 
 
 def test_numpys_numbers_are_written_as_numbers(workshop, tmp_path):

@@ -373,6 +373,10 @@ FORGERIES = {
         lambda c: c.update(head_digest="0" * 64),
         "manifest.json: the head's digest is [0-9a-f]{12}, but exit and tail belong to head 000000000000",
     ),
+    "layers that do not chain": (
+        lambda c: c["parts"]["exit"].update(layers=[layer_of(c, "exit"), layer_of(c, "exit")]),
+        "manifest.json: exit: layer 0 gives 3 values and layer 1 takes 8; they must be equal",
+    ),
     "parts that do not chain": (
         lambda c: layer_of(c, "exit").update(n_in=9),
         "manifest.json: the head gives 8 features, exit and tail take 9 and 8",
