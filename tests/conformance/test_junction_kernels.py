@@ -53,7 +53,7 @@ def close(have: np.ndarray, want: np.ndarray, terms: int) -> None:
 
 
 @given(patterns(), st.sampled_from((0, 1, 3, 8)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_reference_equals_a_dense_matrix_with_zeros(pattern: Pattern, batch: int) -> None:
     x, weight, bias, dy = arrays(pattern, batch, np.float64)
     dense = dense_weight(pattern, weight)
@@ -73,7 +73,7 @@ def test_reference_equals_a_dense_matrix_with_zeros(pattern: Pattern, batch: int
 
 @pytest.mark.parametrize("isa", ISAS)
 @given(patterns(), st.sampled_from(BATCHES), st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_native_equals_reference(isa: str, pattern: Pattern, batch: int, threads: int) -> None:
     x, weight, bias, dy = arrays(pattern, batch)
     reverse, block, reference = pattern.reverse(), pattern.block, kernels.reference

@@ -1,6 +1,5 @@
 """How Hypothesis draws a feasible junction: `st.from_type(Junction)`."""
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from offramp.pattern import Junction, feasible_out_degrees
@@ -15,7 +14,3 @@ def junctions(draw: st.DrawFn) -> Junction:
 
 
 st.register_type_strategy(Junction, junctions())
-
-# A busy machine makes an example slow, not wrong.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")

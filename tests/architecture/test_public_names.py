@@ -1,0 +1,43 @@
+"""The public names of every package; a change here is one that users see, so it goes into the changelog."""
+
+import importlib
+
+import pytest
+
+PUBLIC = {
+    "bundle": """
+        Bundle Layer LinearLayer PARTS Part Preprocessing ReluLayer SparseLinearLayer part_bytes
+        present read write
+    """,
+    "cli": "app main",
+    "codec": "CODECS decode encode encoded_size",
+    "data": "Dataset SPLITS load preprocessing_for",
+    "exits": "CRITERIA ExitRule NEVER empirical_threshold max_softmax softmax",
+    "kernels": "available_isas forward grad_input grad_weight has_openmp reference",
+    "nn": "Exit MLP SparseLinear SplitModel from_parts split_midpoint to_parts",
+    "pattern": """
+        Junction PATTERN_KINDS Pattern PatternSpec ReverseTable affine block clash_free density
+        edge_count feasible_densities feasible_out_degrees full in_degree largest_block
+        overall_density random
+    """,
+    "report": """
+        NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence html_page
+        read_result results_table threshold_sweep to_json
+    """,
+    "runtime": """
+        Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network ShapedLink TailServer models_of serve
+    """,
+    "train": "Accuracies Epoch History RECIPES Recipe evaluate fit initialise",
+    "wire": """
+        InferRequest InferResponse ModelMetadata ModelQuery Parameter SERVICE ServerMetadata Tensor
+        TensorSpec features_request live_response read_features read_ready read_samples read_scores
+        ready_response
+    """,
+}
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_a_package_offers_these_names_and_no_others(package: str) -> None:
+    module = importlib.import_module(f"offramp.{package}")
+    assert sorted(module.__all__) == PUBLIC[package].split()
+    assert all(hasattr(module, name) for name in module.__all__)
