@@ -129,3 +129,26 @@ def test_a_wrong_width_is_refused_by_the_shape_rules() -> None:
     operator, (dy, weight), rest = _case("junction_grad_input", (2, 3), torch.float32)
     with pytest.raises(RuntimeError, match=r"dy torch.Size\(\[5, 11\]\) is not \(batch, n_out\)"):
         operator(dy[:, 1:].to("meta"), weight.to("meta"), *rest)
+
+
+@pytest.mark.parametrize(
+    ("batch", "allowed", "expected"),
+    [(8, 2, 1), (100_000, 1, 1), (100_000, 2, 2)],
+    ids=["a small junction", "torch told to use one", "a large junction"],
+)
+def test_threads_follow_torch_but_not_for_small_junctions(
+    monkeypatch: pytest.MonkeyPatch, batch: int, allowed: int, expected: int
+) -> None:
+    seen = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: allowed)
+    for name in ("forward", "grad_input", "grad_weight"):
+        kernel = getattr(ops.kernels, name)
+
+        def watched(*args: Any, threads: int, kernel: Any = kernel, **kwargs: Any) -> Any:
+            seen.append(threads)
+            return kernel(*args, threads=threads, **kwargs)
+
+        monkeypatch.setattr(ops.kernels, name, watched)
+    _, (_, weight, bias), rest = _case("junction", (2, 3), torch.float32)
+    ops.junction(torch.randn(batch, 8, requires_grad=True), weight, bias, *rest).sum().backward()
+    assert seen == [expected] * 3
