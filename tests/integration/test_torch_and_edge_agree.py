@@ -11,7 +11,7 @@ import torch
 from offramp.bundle import Bundle, read, write
 from offramp.cli.tail_process import tail_process
 from offramp.data import Dataset, load, preprocessing_for
-from offramp.exits import ExitRule
+from offramp.exits import ExitRule, max_softmax
 from offramp.nn import MLP, SplitModel, split_midpoint, to_parts
 from offramp.runtime import Edge
 from offramp.train import RECIPES, fit
@@ -36,7 +36,8 @@ def model(dataset: Dataset) -> SplitModel:
 @pytest.fixture(scope="module")
 def path(dataset: Dataset, model: SplitModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bundles") / "digits"
-    rule = ExitRule(0.6, evidence={"method": "chosen by the test"})
+    exit_scores, _ = torch_scores(model, dataset, dataset.split("test")[0][:N_SAMPLES])
+    rule = ExitRule(float(np.median(max_softmax(exit_scores))))  # so that about half of them exit
     parts = to_parts(model)
     write(Bundle("digits", preprocessing_for(dataset), dataset.classes, **parts, exit_rule=rule), path)
     return path
