@@ -188,6 +188,33 @@ def test_a_callback_sees_every_epoch(blobs: Dataset, preprocessing: Preprocessin
     assert tuple(seen) == history.epochs
 
 
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        (
+            MLP([15, 4]),
+            "the model does not take the 16 features that the preprocessing gives: mat1 .*; build it for",
+        ),
+        (
+            MLP([20, 10, 4], [5, 4]),
+            "does not take the 16 features that the preprocessing gives: input has shape",
+        ),
+        (MLP([16, 3]), r"for one sample the model gives \[\(1, 3\)\], 4 classes need \(1, 4\), once or as"),
+        (
+            SplitModel(nn.Identity(), nn.Linear(16, 4), nn.Linear(16, 5)),
+            r"for one sample the model gives \[\(1, 4\), \(1, 5\)\], 4 classes need",
+        ),
+    ],
+    ids=["dense width", "sparse width", "scores", "tail scores"],
+)
+def test_a_model_that_does_not_fit_the_data_is_refused(
+    blobs: Dataset, preprocessing: Preprocessing, model: nn.Module, text: str
+) -> None:
+    with pytest.raises(ConfigError, match=text):
+        fit(model, blobs, RECIPE, preprocessing=preprocessing)
+    assert model.training
+
+
 def test_a_negative_seed_is_refused(blobs: Dataset, preprocessing: Preprocessing) -> None:
     with pytest.raises(ConfigError, match="seed=-1 must be 0 or more"):
         fit(_model(), blobs, RECIPE, preprocessing=preprocessing, seed=-1)

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from offramp.bundle import Preprocessing
 from offramp.data import Dataset
-from offramp.errors import ConfigError
+from offramp.errors import ConfigError, InputError
 from offramp.nn import SparseLinear
 from offramp.train import checkpoint as checkpoints
 from offramp.train.checkpoint import Checkpoint, digest
@@ -61,7 +61,8 @@ def fit(
         progress: True shows a bar if stderr is a terminal; a function is called after each epoch instead.
 
     Raises:
-        ConfigError: the loss is no longer finite, or the checkpoint is of another run.
+        ConfigError: the model does not fit the data, the loss is no longer finite, or the checkpoint is of
+            another run.
         DataError: a damaged checkpoint; data the preprocessing cannot take.
     """
     if seed < 0:
@@ -83,6 +84,7 @@ def fit(
         if len(run.epochs) < recipe.epochs:
             train = _prepared(dataset, splits, preprocessing)
             validation = _prepared(dataset, ("validation",), preprocessing)
+            _check_scores(model, validation[0][:1], len(dataset.classes))
             keeper = _Keeper(folder, identity, checkpoint_every_s, checkpoint_every_steps)
             _train(run, train, validation, keeper, progress)
     return run.history()
@@ -246,6 +248,29 @@ def _prepared(dataset: Dataset, splits: tuple[_Split, ...], preprocessing: Prepr
             x[start : start + len(features)] = torch.from_numpy(features)
             start += len(features)
     return x, y
+
+
+def _check_scores(model: nn.Module, sample: Tensor, n_classes: int) -> None:
+    """Refuse a model that does not make a score for each class of the features, before any work is done."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            output = model(sample)
+    except (RuntimeError, InputError) as error:
+        raise ConfigError(
+            f"the model does not take the {sample.shape[1]} features that the preprocessing gives: {error}; "
+            "build it for this width, or pad the features to the model's"
+        ) from error
+    finally:
+        model.train(was_training)
+    outputs = output if isinstance(output, tuple) else (output,)
+    shapes = [tuple(scores.shape) for scores in outputs]
+    if len(shapes) not in (1, 2) or set(shapes) != {(1, n_classes)}:
+        raise ConfigError(
+            f"for one sample the model gives {shapes}, {n_classes} classes need (1, {n_classes}), once or as "
+            "(exit scores, tail scores); give its last layers that width"
+        )
 
 
 def _identity(
