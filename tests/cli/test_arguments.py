@@ -6,13 +6,13 @@ from offramp.cli.arguments import AUTO
 
 
 def test_widths_degrees_and_blocks_read_as_they_are_written() -> None:
-    assert arguments.widths("auto, 40,auto") == (AUTO, 40, AUTO)
-    assert arguments.degrees("4,full,10") == (4, None, 10)
-    assert arguments.numbers("") == ()
-    assert arguments.numbers("32,16") == (32, 16)
-    assert arguments.block("4X2") == (4, 2)
-    assert arguments.count("all") is None
-    assert arguments.count("20") == 20
+    assert arguments.widths("auto, 40,auto", "--it") == (AUTO, 40, AUTO)
+    assert arguments.degrees("4,full,10", "--it") == (4, None, 10)
+    assert arguments.numbers("", "--it") == ()
+    assert arguments.numbers("32,16", "--it") == (32, 16)
+    assert arguments.block("4X2", "--it") == (4, 2)
+    assert arguments.count("all", "--it") is None
+    assert arguments.count("20", "--it") == 20
 
 
 @pytest.mark.parametrize(
@@ -28,5 +28,6 @@ def test_widths_degrees_and_blocks_read_as_they_are_written() -> None:
 )
 def test_what_cannot_be_read_is_shown_with_the_way_out(read, text: str, words: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(typer.BadParameter) as error:
-        read(text)
+        read(text, "--it")
     assert words in str(error.value)
+    assert error.value.param_hint == "--it"

@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def printed(offramp: Cli, folder: Path) -> str:
     """What a small demo printed."""
-    quick = ("--samples", 40, "--epochs", 5, "--rate-bits-per-s", 1e7, "--delay-ms", 0.5)
+    quick = ("--samples", 40, "--epochs", 8, "--rate-bits-per-s", 1e7, "--delay-ms", 0.5)
     outcome = offramp("demo", *quick, cwd=folder)
     assert outcome.status == 0, outcome.err
     return str(outcome.out)
@@ -56,6 +56,7 @@ def test_rows_agree_with_the_bundles_and_with_one_another(printed: str, folder: 
         sent = row.mode != "local" and row.exit_rate < 1
         assert (row.wire_bytes_per_sample > row.payload_bytes_per_sample) == sent
         assert row.latency_p50_s <= row.latency_p99_s
+        assert row.accuracy > 0.5  # labels belong to their samples
     by_mode = {row.mode: row for row in result.rows if row.network == "sparse"}
     assert by_mode["remote"].payload_bytes_per_sample == 64
     assert by_mode["split"].payload_bytes_per_sample == 32 * 2  # float16

@@ -39,7 +39,7 @@ def test_an_unknown_command_is_one_line_with_the_nearest_one(cli: Cli) -> None:
 def test_an_unknown_option_is_one_line(cli: Cli) -> None:
     outcome = cli("inspect", "--jason")
     assert outcome.status == 2
-    assert "No such option: --jason" in outcome.error
+    assert outcome.error == "No such option: --jason (Possible options: --json); see offramp inspect --help"
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the command", "after the command"])

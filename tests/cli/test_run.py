@@ -99,7 +99,7 @@ def test_classes_are_compared_by_name(cli: Cli, bundle: Path, tmp_path: Path) ->
     [
         (["--tail", "nonsense"], "tail address 'nonsense'; use host:port"),
         (["--tail", "host:99999"], "tail address 'host:99999'; use host:port"),
-        ([], "mode 'split+exit' needs a tail"),
+        ([], "mode split+exit needs a tail; give --tail HOST:PORT, or --mode local"),
         (["--mode", "lokal"], "unknown mode 'lokal'; use one of local, remote, split, split+exit"),
         (["--mode", "local", "--data", "cifar"], "cifar: no known data set"),
         (["--mode", "local", "--data", "absent.npz"], "absent.npz: no such file"),

@@ -118,7 +118,10 @@ def test_a_bundle_is_replaced_only_when_asked(cli: Cli, tmp_path: Path) -> None:
         (["--neurons", "64,10"], "neurons 64,10; give three widths or more"),
         (["--neurons", "64,40,7"], "7 outputs for 10 classes; end neurons with 10 or auto"),
         (["--neurons", "63,40,10"], "pad_to=63 is less than the 64 values of a sample"),
-        (["--neurons", "many"], "'many' is no whole number above 0; write it as in auto,64,10"),
+        (
+            ["--neurons", "many"],
+            "for --neurons: 'many' is no whole number above 0; write it as in auto,64,10",
+        ),
         (["--pattern", "spiral"], "pattern='spiral' is unknown"),
         (["--pattern", "random", "--block", "4x4"], 'pattern="random" has no blocks'),
         (["--block", "4"], "'4' is no block"),

@@ -100,7 +100,7 @@ def demo(
         rate_bits_per_s=rate_bits_per_s,
         delay_ms=delay_ms,
         deadline_s=deadline_s,
-        samples=arguments.count(samples),
+        samples=arguments.count(samples, "--samples"),
         threads=threads,
     )
     for file in (json_file, html_file):

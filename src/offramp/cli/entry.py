@@ -57,7 +57,8 @@ def _message(error: BaseException) -> str:
             f"this command needs {name}, which is not installed; run: pip install 'offramp[{EXTRAS[name]}]'"
         )
     if hasattr(error, "format_message"):  # wrong usage, in Typer's words
-        return f"{error.format_message()}; see offramp --help"
+        command = getattr(getattr(error, "ctx", None), "command_path", "offramp")
+        return f"{error.format_message().rstrip('.')}; see {command} --help"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return f"{type(error).__name__}: {error}; this is a bug in offramp, --debug shows where"

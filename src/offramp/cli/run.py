@@ -72,9 +72,12 @@ def run(
       offramp run digits.bundle --mode local --data digits --limit 3
       camera | offramp run model.bundle --tail server:8001
     """
-    content = _read(bundle, mode)
+    chosen = _mode(mode)
+    if tail is None and chosen != "local":
+        raise ConfigError(f"mode {mode} needs a tail; give --tail HOST:PORT, or --mode local")
+    content = _read(bundle, chosen)
     tally = Tally()
-    with Edge(content, tail=tail, mode=_mode(mode), deadline_s=deadline_s, threads=threads) as edge:
+    with Edge(content, tail=tail, mode=chosen, deadline_s=deadline_s, threads=threads) as edge:
         if data == STANDARD_INPUT:
             samples = tally.readable(sys.stdin.buffer, content.preprocessing)
         else:
@@ -180,7 +183,7 @@ def _mode(name: str) -> Mode:
     raise ConfigError(f"unknown mode {name!r}; use one of {', '.join(MODES)}")
 
 
-def _read(path: Path, mode: str) -> Bundle:
+def _read(path: Path, mode: Mode) -> Bundle:
     """The bundle with the parts that the mode works with, as far as they are here."""
     here = present(path)
     wanted = ("head", "tail") if mode == "local" else ("head", "exit")

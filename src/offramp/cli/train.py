@@ -96,11 +96,11 @@ def train(
         raise ConfigError(f"unknown recipe {recipe!r}; use one of {', '.join(RECIPES)}")
     _check_output(output, overwrite)  # now, and not after minutes of training
     design = Design(
-        neurons=arguments.widths(neurons),
-        out_degrees=None if out_degrees is None else arguments.degrees(out_degrees),
+        neurons=arguments.widths(neurons, "--neurons"),
+        out_degrees=None if out_degrees is None else arguments.degrees(out_degrees, "--out-degrees"),
         pattern=pattern,
-        block=None if block is None else arguments.block(block),
-        exit_hidden=arguments.numbers(exit_hidden),
+        block=None if block is None else arguments.block(block, "--block"),
+        exit_hidden=arguments.numbers(exit_hidden, "--exit-hidden"),
         pool=pool,
         codec=codec,
         max_accuracy_drop=max_accuracy_drop,
