@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from offramp.bundle import Bundle, read, write
 from offramp.data import Dataset, load, preprocessing_for
 from offramp.exits import empirical_threshold
-from offramp.nn import Exit, SparseLinear, SplitModel, to_parts
+from offramp.nn import Exit, SparseLinear, SplitModel, to_part
 from offramp.runtime import Edge, TailServer, models_of
 from offramp.train import RECIPES, fit
 
@@ -60,14 +60,13 @@ def train(dataset: Dataset) -> tuple[Bundle, OwnTail]:
         exit_scores, tail_scores = model.eval()(torch.from_numpy(preprocessing(raw)))
     rule = empirical_threshold(exit_scores, tail_scores, labels, max_accuracy_drop=0.01)
 
-    parts = to_parts(SplitModel(head, model.exit, model.exit))  # the tail stays in Torch
     bundle = Bundle(
         name="machine",
         preprocessing=preprocessing,
         classes=dataset.classes,
-        head=parts["head"],
-        exit=parts["exit"],
-        tail=None,
+        head=to_part(model.head, name="head"),
+        exit=to_part(model.exit, name="exit"),
+        tail=None,  # it stays in Torch
         exit_rule=rule,
         training={"accuracy": history.epochs[-1].tail_accuracy},
     )

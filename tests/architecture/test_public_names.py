@@ -14,7 +14,7 @@ PUBLIC = {
     "data": "Dataset SPLITS load preprocessing_for",
     "exits": "CRITERIA ExitRule NEVER empirical_threshold max_softmax softmax",
     "kernels": "available_isas forward grad_input grad_weight has_openmp reference",
-    "nn": "Exit MLP SparseLinear SplitModel from_parts split_midpoint to_parts",
+    "nn": "Exit MLP SparseLinear SplitModel from_parts split_midpoint to_part to_parts",
     "pattern": """
         Junction PATTERN_KINDS Pattern PatternSpec ReverseTable affine block clash_free density
         edge_count feasible_densities feasible_out_degrees full in_degree largest_block

@@ -21,15 +21,19 @@ def to_parts(model: SplitModel) -> dict[str, Part]:
     Raises:
         ConfigError: a module that a bundle cannot hold; the text names it.
     """
-    return {name: _to_part(name, getattr(model, name)) for name in ("head", "exit", "tail")}
+    return {name: to_part(getattr(model, name), name=name) for name in ("head", "exit", "tail")}
 
 
-def from_parts(head: Part, exit: Part, tail: Part) -> SplitModel:
-    """The split model that computes what the parts hold, ready to be evaluated or trained on."""
-    return SplitModel(_to_module(head), _to_module(exit), _to_module(tail))
+def to_part(module: nn.Module, *, name: str) -> Part:
+    """One part, where the others stay what they are: a tail served from Torch, say.
 
+    Args:
+        module: SparseLinear, Linear and ReLU in nested `nn.Sequential`s.
+        name: what an error calls it.
 
-def _to_part(name: str, module: nn.Module) -> Part:
+    Raises:
+        ConfigError: a module that a bundle cannot hold; the text names it.
+    """
     layers: list[Layer] = []
     arrays: dict[str, npt.NDArray[Any]] = {}
     for path, leaf in _leaves(name, module):
@@ -50,6 +54,11 @@ def _to_part(name: str, module: nn.Module) -> Part:
         for parameter, value in leaf.named_parameters():
             arrays[f"{index}.{parameter}"] = _array(value)
     return Part(tuple(layers), arrays)
+
+
+def from_parts(head: Part, exit: Part, tail: Part) -> SplitModel:
+    """The split model that computes what the parts hold, ready to be evaluated or trained on."""
+    return SplitModel(_to_module(head), _to_module(exit), _to_module(tail))
 
 
 def _leaves(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
