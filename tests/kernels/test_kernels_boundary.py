@@ -87,3 +87,10 @@ def test_read_only_arrays_are_taken() -> None:
     x = X.copy()
     x.flags.writeable = False
     assert kernels.forward(x, WEIGHT, PATTERN.table, block=(1, 1)).shape == (5, 8)
+
+
+@pytest.mark.parametrize(
+    ("n_macs", "at_most", "threads"), [(0, 4, 1), (999_999, 4, 1), (2_500_000, 4, 2), (10**9, 4, 4)]
+)
+def test_small_work_is_worth_one_thread(n_macs: int, at_most: int, threads: int) -> None:
+    assert kernels.useful_threads(n_macs, at_most=at_most) == threads

@@ -4,6 +4,21 @@
 """
 
 from offramp.kernels import reference
-from offramp.kernels.junction import available_isas, forward, grad_input, grad_weight, has_openmp
+from offramp.kernels.junction import (
+    available_isas,
+    forward,
+    grad_input,
+    grad_weight,
+    has_openmp,
+    useful_threads,
+)
 
-__all__ = ["available_isas", "forward", "grad_input", "grad_weight", "has_openmp", "reference"]
+__all__ = [
+    "available_isas",
+    "forward",
+    "grad_input",
+    "grad_weight",
+    "has_openmp",
+    "reference",
+    "useful_threads",
+]

@@ -19,6 +19,14 @@ def has_openmp() -> bool:
     return bool(_native.has_openmp())
 
 
+def useful_threads(n_macs: int, *, at_most: int) -> int:
+    """How many threads so many multiply-adds are worth: one for each million.
+
+    Waking a second one costs more than a small junction, and milliseconds where other work holds the cores.
+    """
+    return max(1, min(at_most, n_macs // 1_000_000))
+
+
 def forward(
     x: FloatArray,
     weight: FloatArray,

@@ -56,11 +56,7 @@ def _is_native(**tensors: Tensor | None) -> bool:
 
 
 def _threads(n_macs: int) -> int:
-    """Torch's threads, but no more than one for each million multiply-adds.
-
-    Waking a second one costs more than a small junction, and milliseconds where other work holds the cores.
-    """
-    return max(1, min(torch.get_num_threads(), n_macs // 1_000_000))
+    return kernels.useful_threads(n_macs, at_most=torch.get_num_threads())
 
 
 def _array(tensor: Tensor) -> npt.NDArray[Any]:

@@ -22,7 +22,7 @@ class Network:
 
     Args:
         part: layers and arrays, already checked against each other.
-        threads: for the sparse junctions; dense ones use NumPy's BLAS as it is set up.
+        threads: at most, for the sparse junctions; dense ones use NumPy's BLAS as it is set up.
     """
 
     def __init__(self, part: Part, *, threads: int = 1) -> None:
@@ -57,7 +57,12 @@ def _step(part: Part, i: int, layer: Layer, threads: int) -> Callable[[FloatArra
     if isinstance(layer, LinearLayer):
         return partial(_dense, weight=weight, bias=bias)
     table = part.arrays[f"{i}.table"]
-    return partial(kernels.forward, weight=weight, table=table, bias=bias, block=layer.block, threads=threads)
+
+    def sparse(x: FloatArray) -> FloatArray:
+        useful = kernels.useful_threads(weight.size * len(x), at_most=threads)
+        return kernels.forward(x, weight, table, bias, block=layer.block, threads=useful)
+
+    return sparse
 
 
 def _relu(x: FloatArray) -> FloatArray:
