@@ -27,7 +27,7 @@ def accuracy_against_bytes(result: Result) -> str:
     """SVG: accuracy of every network in every mode against its bytes per sample on the wire."""
 
     def draw(figure: "Figure") -> None:
-        axes = figure.add_axes((0.085, 0.13, 0.66, 0.83))
+        axes = figure.add_axes((0.105, 0.13, 0.64, 0.83))
         networks = _ordered(row.network for row in result.rows)
         for index, network in enumerate(networks):
             rows = [row for row in result.rows if row.network == network]
@@ -48,7 +48,7 @@ def confidence(network: NetworkRecord, *, colour: str = NETWORK_COLOURS[0]) -> s
 
     def draw(figure: "Figure") -> None:
         left, right = figure.subplots(1, 2)
-        figure.subplots_adjust(left=0.085, right=0.915, bottom=0.29, top=0.96, wspace=0.3)
+        figure.subplots_adjust(left=0.105, right=0.92, bottom=0.29, top=0.96, wspace=0.34)
         _histogram(left, network)
         _threshold_curves(right, network, colour)
         for axes in (left, right):
@@ -111,7 +111,7 @@ def _bytes_axis(axes: "Axes", rows: Sequence[Row]) -> None:
     ticks = [0] + [10**power for power in range(1, 9) if 10**power <= 3 * highest]
     axes.set_xticks(ticks, labels=[f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlim(-1.5, 3 * max(highest, 10.0))
+    axes.set_xlim(-2.5, 3 * max(highest, 10.0))
     axes.set_xlabel("bytes per sample on the wire (log above 10)")
 
 
