@@ -120,16 +120,16 @@ def test_an_archive_without_labels_is_refused(tmp_path):
 )
 def test_what_is_no_archive_is_refused(tmp_path, content):
     (tmp_path / "own.npz").write_bytes(content)
-    with pytest.raises(DataError, match=r"own.npz: (not a readable npz archive|holds nothing)"):
+    with pytest.raises(
+        DataError, match=r"own.npz: (not a readable npz archive|no npz archive|holds nothing)"
+    ):
         load(tmp_path / "own.npz")
 
 
 def test_a_single_array_is_told_how_to_become_an_archive(tmp_path):
     with (tmp_path / "own.npz").open("wb") as stream:
         np.save(stream, X)
-    with pytest.raises(
-        DataError, match=r"a single array, no archive; write it with numpy.savez\(path, x=..., y=...\)"
-    ):
+    with pytest.raises(DataError, match=r"no npz archive; write it with numpy.savez\(path, x=..., y=...\)"):
         load(tmp_path / "own.npz")
 
 

@@ -18,6 +18,7 @@ _DAMAGE = (
     *(ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error),
     *(NotImplementedError, RuntimeError, MemoryError, SyntaxError, UnicodeError),
 )
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # of an archive with and without files
 
 
 def load_npz(path: Path, *, seed: int) -> Dataset:
@@ -53,15 +54,16 @@ def load_npz(path: Path, *, seed: int) -> Dataset:
 def _read(path: Path) -> dict[str, Array]:
     try:
         with path.open("rb") as stream:  # given a path, np.load would leave a broken file open
-            archive = np.load(stream, allow_pickle=False)
-            if isinstance(archive, np.lib.npyio.NpzFile):
-                return dict(archive)
+            if stream.read(4) in _ZIP_STARTS:  # else np.load would advise to unpickle it
+                stream.seek(0)
+                with np.load(stream, allow_pickle=False) as archive:
+                    return dict(archive)
     except _DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{path}: not a readable npz archive of plain arrays ({reason}); write it again with numpy.savez"
         ) from error
-    raise DataError(f"{path}: a single array, no archive; write it with numpy.savez(path, x=..., y=...)")
+    raise DataError(f"{path}: no npz archive; write it with numpy.savez(path, x=..., y=...)")
 
 
 def _samples(path: Path, x: Array) -> Array:

@@ -105,6 +105,8 @@ class ShapedLink:
     def _accept(self) -> None:
         try:
             near, _ = self._listener.accept()
+            # asyncio does not do this for sockets it has not made; small messages would wait for 40 ms.
+            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
             return  # gone again
         task = asyncio.create_task(self._carry(near))
