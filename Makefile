@@ -11,7 +11,7 @@ help:
 	@echo "make demo     train dense and sparse split networks on digits and send the test set over a slow link"
 	@echo "make test     all tests"
 	@echo "make lint     ruff, mypy, import contracts"
-	@echo "make bench    kernels and training step against Torch; writes bench.json"
+	@echo "make bench    kernels and training step against Torch and sparse peers; writes docs/results/performance.md"
 	@echo "make docs     write docs/cli.md anew from --help"
 	@echo "make install  into .venv; then .venv/bin/offramp --help"
 
@@ -37,7 +37,8 @@ lint: install
 	$(BIN)/lint-imports
 
 bench: install
-	$(BIN)/python -m benchmarks --json bench.json
+	@PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -qq --disable-pip-version-check 'offramp[bench]'
+	$(BIN)/python -m benchmarks --json bench.json --markdown docs/results/performance.md
 
 docs: install
 	$(BIN)/python tools/generate_cli_docs.py

@@ -1,15 +1,19 @@
-"""A junction against the dense layer of the same width, and whole training steps against dense ones."""
+"""One junction against everybody who can compute it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import nn
 
+from benchmarks import peers
+from benchmarks.rows import Row, row
 from benchmarks.timing import Ratio, Work, interleaved
-from offramp.nn import MLP, SparseLinear
-from offramp.pattern import overall_density
+from offramp import kernels
+from offramp.nn import SparseLinear
+
+ALL = tuple(peers.PEERS)
+SPARSE = ("torch dense", "torch csr", "sparselab")
+DENSE = ("torch dense",)
 
 
 @dataclass(frozen=True)
@@ -17,111 +21,107 @@ class Case:
     n_in: int
     n_out: int
     out_degree: int
-    block: tuple[int, int]
+    block: tuple[int, int] = (1, 1)
     batch: int = 256
+    works: tuple[str, ...] = peers.WORKS
+    peers: tuple[str, ...] = DENSE
+
+    def layer(self) -> SparseLinear:
+        pattern, block = ("random", None) if self.block == (1, 1) else ("block", self.block)
+        return SparseLinear(self.n_in, self.n_out, out_degree=self.out_degree, pattern=pattern, block=block)
+
+    def __str__(self) -> str:
+        how = "random" if self.block == (1, 1) else "{}x{} blocks".format(*self.block)
+        density = self.out_degree / self.n_out
+        return f"{self.n_in} -> {self.n_out}, density {density:.3g}, {how}, batch {self.batch}"
+
+
+def _squares(n: int) -> list[Case]:
+    degrees = {n // 32: ALL, n // 8: ALL, n // 4: SPARSE}
+    return [
+        Case(n, n, degree, block, peers=whom)
+        for degree, random_peers in degrees.items()
+        for block, whom in (((1, 1), random_peers), ((4, 4), SPARSE), ((8, 8), DENSE))
+    ]
 
 
 CASES = [
-    Case(n, n, degree, block)
-    for n, degree in ((1024, 128), (1024, 256), (4096, 512), (4096, 128))
-    for block in ((1, 1), (4, 4), (8, 8))
-] + [Case(800, 40, 2, (1, 1)), Case(800, 40, 2, (4, 2)), Case(800, 80, 24, (4, 4))]
-STEPS = [([800, 40, 40, 10], [2, 9, 10]), ([1024, 1024, 1024, 10], [128, 128, 10])]
+    *_squares(1024),
+    *_squares(4096),
+    *(Case(1024, 1024, degree, block) for degree in (512, 768, 1024) for block in ((4, 4), (8, 8))),
+    *(
+        Case(4096, 4096, 512, block, batch=1, works=("forward",), peers=whom)
+        for block, whom in (((1, 1), ALL), ((4, 4), SPARSE), ((8, 8), DENSE))
+    ),
+    Case(800, 40, 2, (1, 1), peers=ALL),
+    Case(800, 40, 2, (4, 2), peers=SPARSE),
+    Case(800, 80, 24, (1, 1), peers=SPARSE),
+    Case(800, 80, 24, (4, 4), peers=SPARSE),
+]
+QUICK = [Case(1024, 1024, 128, (1, 1), peers=ALL), Case(1024, 1024, 128, (4, 4)), Case(800, 40, 2)]
+THREADED = [Case(4096, 4096, 512, block) for block in ((1, 1), (4, 4))]
+THREADED_QUICK = [Case(4096, 4096, 128, (4, 4))]
 
 
-def rows(cases: list[Case], *, threads: int, pairs: int) -> Iterator[dict[str, Any]]:
-    """A row for every case and work, as `bench.json` holds them."""
-    torch.set_num_threads(threads)
-    for case in cases:
-        layer = SparseLinear(
-            case.n_in,
-            case.n_out,
-            out_degree=case.out_degree,
-            pattern="random" if case.block == (1, 1) else "block",
-            block=None if case.block == (1, 1) else case.block,
-        )
-        for work, (ours, peer) in _junction_works(layer, case.batch).items():
-            ratio = interleaved(ours, peer, pairs=pairs)
-            yield _row(
-                work, case.n_in, case.n_out, layer.pattern.density, case.batch, threads, case.block, ratio
-            )
+def rows(case: Case, *, budget_s: float) -> Iterator[Row]:
+    """Every work of the case against every peer, on one thread."""
+    torch.set_num_threads(1)
+    problem = _problem(case)
+    mine = peers.ours(problem)
+    theirs = {peer: peers.kernels_of(peer, problem) for peer in case.peers}
+    for work in case.works:
+        expected = mine[work].read(mine[work].run())
+        able = {}
+        for peer in case.peers:
+            kernel = theirs[peer][work]
+            if isinstance(kernel, peers.Kernel):
+                peers.check_same(peer, work, kernel.read(kernel.run()), expected)
+                able[peer] = kernel.run
+        ratios = interleaved(mine[work].run, {p: able[p] for p in able if p in DENSE}, budget_s=budget_s)
+        others = {p: able[p] for p in able if p not in DENSE}
+        ratios |= interleaved(mine[work].run, others, budget_s=budget_s / 3, pairs=(3, 21))
+        for peer in case.peers:
+            kernel = theirs[peer][work]
+            yield _row(case, work, peer, kernel if isinstance(kernel, str) else ratios[peer], threads=1)
 
 
-def step_rows(*, threads: int, pairs: int, batch: int = 256) -> Iterator[dict[str, Any]]:
-    """Forward, loss, backward and Adam of whole networks, as Torch runs them."""
-    torch.set_num_threads(threads)
-    for neurons, out_degrees in STEPS:
-        for block in ((1, 1), (4, 4)):
-            sparse = MLP(
-                neurons,
-                out_degrees,
-                pattern="random" if block == (1, 1) else "block",
-                block=None if block == (1, 1) else block,
-            )
-            ratio = interleaved(_step(sparse, batch), _step(MLP(neurons), batch), pairs=pairs)
-            density = overall_density(neurons, out_degrees)
-            row = _row("step", neurons[0], neurons[-1], density, batch, threads, block, ratio)
-            yield row | {"neurons": neurons, "out_degrees": out_degrees}
+def thread_rows(case: Case, *, budget_s: float) -> Iterator[Row]:
+    """Every work on two threads against ours on one."""
+    problem = _problem(case)
+    layer, x, dy = problem.layer, problem.x.numpy(), problem.dy.numpy()
+    weight, bias, table = layer.weight.detach().numpy(), problem.bias.numpy(), layer.table.numpy()
+    reverse = layer.reverse_table.numpy(), layer.reverse_position.numpy()
+
+    def works(threads: int) -> dict[str, Work]:
+        how = {"block": case.block, "threads": threads}
+        return {
+            "forward": lambda: kernels.forward(x, weight, table, bias, **how),
+            "grad_input": lambda: kernels.grad_input(dy, weight, *reverse, **how),
+            "grad_weight": lambda: kernels.grad_weight(x, dy, table, **how),
+        }
+
+    one, two, peer = works(1), works(2), "ours, one thread"
+    for work in case.works:
+        ratio = interleaved(two[work], {peer: one[work]}, budget_s=budget_s)[peer]
+        yield _row(case, work, peer, ratio, threads=2)
 
 
-def _junction_works(layer: SparseLinear, batch: int) -> dict[str, tuple[Work, Work]]:
-    ops, tables = torch.ops.offramp, (layer.table, layer.reverse_table, layer.reverse_position)
-    r, c = layer.pattern.block
-    x, dy = torch.randn(batch, layer.in_features), torch.randn(batch, layer.out_features)
-    weight, bias = layer.weight.detach(), layer.bias.detach()
-    dense = torch.randn(layer.out_features, layer.in_features)
-    return {
-        "forward": (
-            lambda: ops.junction(x, weight, bias, *tables, r, c),
-            lambda: nn.functional.linear(x, dense, bias),
-        ),
-        "grad_input": (
-            lambda: ops.junction_grad_input(dy, weight, *tables, r, c),
-            lambda: dy @ dense,
-        ),
-        "grad_weight": (
-            lambda: ops.junction_grad_weight(x, dy, *tables, r, c),
-            lambda: (dy.t() @ x, dy.sum(0)),
-        ),
-    }
+def _problem(case: Case) -> peers.Problem:
+    torch.manual_seed(0)
+    return peers.Problem(
+        case.layer(), torch.randn(case.batch, case.n_in), torch.randn(case.batch, case.n_out)
+    )
 
 
-def _step(model: nn.Module, batch: int) -> Work:
-    optimizer = torch.optim.Adam(model.parameters(), fused=True)
-    width = next(m for m in model.modules() if hasattr(m, "in_features")).in_features
-    x, labels = torch.randn(batch, width), torch.randint(0, 10, (batch,))
-
-    def step() -> None:
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(model(x), labels).backward()
-        optimizer.step()
-
-    return step
-
-
-def _row(
-    work: str,
-    n_in: int,
-    n_out: int,
-    density: float,
-    batch: int,
-    threads: int,
-    block: tuple[int, int],
-    ratio: Ratio,
-) -> dict[str, Any]:
-    return {
-        "work": work,
-        "n_in": n_in,
-        "n_out": n_out,
-        "density": density,
-        "batch": batch,
-        "threads": threads,
-        "pattern": "random" if block == (1, 1) else "block",
-        "block": list(block),
-        "peer": "torch dense",
-        "ratio_median": ratio.median,
-        "ratio_min": ratio.min,
-        "ratio_max": ratio.max,
-        "ours_s": ratio.ours_s,
-        "peer_s": ratio.peer_s,
-    }
+def _row(case: Case, work: str, peer: str, ratio: Ratio | str, *, threads: int) -> Row:
+    return row(
+        work,
+        case.n_in,
+        case.n_out,
+        density=case.out_degree / case.n_out,
+        batch=case.batch,
+        threads=threads,
+        block=case.block,
+        peer=peer,
+        ratio=ratio,
+    )
