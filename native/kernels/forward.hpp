@@ -13,12 +13,14 @@ constexpr int STRIPE = 64;     // outputs collected before they go back to sampl
 constexpr int FEW = 1;         // up to so many samples the layout conversion does not pay
 constexpr int V = TILE / W > 4 ? 4 : TILE / W;  // vectors of samples held in registers at once
 
-// C outputs of one block (from output j0 on), NV vectors of samples. The sums stay in registers; each loaded input
-// serves C outputs. With C = 1 two sets of sums hide the latency of the multiply-add.
-template <int C, int NV>
+// C outputs of one block, NV vectors of samples. The sums stay in registers; each loaded input serves C outputs. With
+// C = 1 two sets of sums hide the latency of the multiply-add. R is the number of inputs in a block where it is known
+// when compiling, else 0: for single edges a loop over one input would cost as much as the edge.
+template <int C, int NV, int R>
 OFFRAMP_INLINE void block_sums(const Junction &j, const int32_t *cols, const float *w, const float *bias,
                                const float *xt, float *yt) {
     constexpr int SETS = C == 1 ? 2 : 1;
+    const int64_t r = R ? R : j.r;
     vec sum[SETS][C][NV];
     for (int o = 0; o < C; o++)
         for (int v = 0; v < NV; v++) {
@@ -33,17 +35,17 @@ OFFRAMP_INLINE void block_sums(const Junction &j, const int32_t *cols, const flo
     };
     int64_t k = 0;
     if constexpr (SETS == 2) {
-        for (; k + 2 <= j.degree; k += 2, w += 2 * j.r * j.c) {
-            const float *x0 = xt + cols[k] * j.r * TILE, *x1 = xt + cols[k + 1] * j.r * TILE;
-            for (int64_t i = 0; i < j.r; i++) {
+        for (; k + 2 <= j.degree; k += 2, w += 2 * r * j.c) {
+            const float *x0 = xt + cols[k] * r * TILE, *x1 = xt + cols[k + 1] * r * TILE;
+            for (int64_t i = 0; i < r; i++) {
                 edge(sum[0], x0 + i * TILE, w + i * j.c);
-                edge(sum[1], x1 + i * TILE, w + (j.r + i) * j.c);
+                edge(sum[1], x1 + i * TILE, w + (r + i) * j.c);
             }
         }
     }
-    for (; k < j.degree; k++, w += j.r * j.c) {
-        const float *x0 = xt + cols[k] * j.r * TILE;
-        for (int64_t i = 0; i < j.r; i++) edge(sum[0], x0 + i * TILE, w + i * j.c);
+    for (; k < j.degree; k++, w += r * j.c) {
+        const float *x0 = xt + cols[k] * r * TILE;
+        for (int64_t i = 0; i < r; i++) edge(sum[0], x0 + i * TILE, w + i * j.c);
     }
     for (int o = 0; o < C; o++)
         for (int v = 0; v < NV; v++) {
@@ -52,17 +54,18 @@ OFFRAMP_INLINE void block_sums(const Junction &j, const int32_t *cols, const flo
         }
 }
 
-template <int C>
+template <int C, int R>
 inline void block_samples(const Junction &j, const int32_t *cols, const float *w, const float *bias,
                           const float *xt, float *yt, int64_t vectors) {
     int64_t v = 0;
-    for (; v + V <= vectors; v += V) block_sums<C, V>(j, cols, w, bias, xt + v * W, yt + v * W);
-    for (; v < vectors; v++) block_sums<C, 1>(j, cols, w, bias, xt + v * W, yt + v * W);
+    for (; v + V <= vectors; v += V) block_sums<C, V, R>(j, cols, w, bias, xt + v * W, yt + v * W);
+    for (; v < vectors; v++) block_sums<C, 1, R>(j, cols, w, bias, xt + v * W, yt + v * W);
 }
 
 // All c outputs of one block: whatever c is, in groups of 4, 2 and 1.
-inline void one_block(const Junction &j, int64_t block, const float *weight, const float *bias, const float *xt,
-                      float *yt, int64_t vectors) {
+template <int R>
+inline void block_outputs(const Junction &j, int64_t block, const float *weight, const float *bias, const float *xt,
+                          float *yt, int64_t vectors) {
     const int32_t *cols = j.table + block * j.degree;
     const float *w = weight + block * j.degree * j.r * j.c;
     const float *b = bias ? bias + block * j.c : nullptr;
@@ -70,9 +73,18 @@ inline void one_block(const Junction &j, int64_t block, const float *weight, con
     auto group = [&](auto run, int64_t size) {
         for (; o + size <= j.c; o += size) run(j, cols, w + o, b ? b + o : nullptr, xt, yt + o * TILE, vectors);
     };
-    group(block_samples<4>, 4);
-    group(block_samples<2>, 2);
-    group(block_samples<1>, 1);
+    group(block_samples<4, R>, 4);
+    group(block_samples<2, R>, 2);
+    group(block_samples<1, R>, 1);
+}
+
+inline void one_block(const Junction &j, int64_t block, const float *weight, const float *bias, const float *xt,
+                      float *yt, int64_t vectors) {
+    switch (j.r) {
+        case 1: return block_outputs<1>(j, block, weight, bias, xt, yt, vectors);
+        case 4: return block_outputs<4>(j, block, weight, bias, xt, yt, vectors);
+        default: return block_outputs<0>(j, block, weight, bias, xt, yt, vectors);
+    }
 }
 
 // Outputs of blocks [first, last) for one tile of samples.

@@ -2,9 +2,7 @@
 #include "scratch.hpp"
 
 namespace offramp {
-namespace {
 
-// The weights in the order of the reverse table, every r x c block turned into c x r.
 void reverse_weights(const float *weight, const int32_t *position, int64_t n, int64_t r, int64_t c, float *out) {
     if (r * c == 1) {  // single edges: a loop that the compiler unrolls, three times as fast
         for (int64_t e = 0; e < n; e++) out[e] = weight[position[e]];
@@ -17,8 +15,6 @@ void reverse_weights(const float *weight, const int32_t *position, int64_t n, in
             for (int64_t j = 0; j < c; j++) to[j * r + i] = from[i * c + j];
     }
 }
-
-}  // namespace
 
 void grad_input(const Kernels &kernels, const Junction &reverse, const int32_t *position, const float *dy,
                 const float *weight, float *dx, int64_t batch, int threads) {

@@ -10,47 +10,88 @@ namespace offramp::OFFRAMP_ISA {
 
 constexpr int GRAD_TILE = 128;  // samples summed in registers before they are added to dweight
 
-// W weights at once: G inputs (rows of xt) by C outputs (rows of dyt), summed over `vectors` vectors of samples.
-// Lane g * C + o of the result is the sum for input g and output o.
-template <int G, int C>
-OFFRAMP_INLINE vec weight_sums(const float *const *rows, const float *dyt, int64_t vectors) {
+// W weights at once: G inputs (rows of xt, by number) by C outputs (rows of dyt), summed over `vectors` vectors of
+// samples. Lane g * C + o of the result is the sum for input g and output o. Rows of a tile are T floats apart.
+template <int T, int G, int C>
+OFFRAMP_INLINE vec weight_sums(const int32_t *rows, const float *xt, const float *dyt, int64_t vectors) {
     static_assert(G * C == W);
+    constexpr int AT_ONCE = C == 1 ? 4 : 1;  // vectors for which the address of a row is computed once
     vec sum[W] = {};
-    for (int64_t v = 0; v < vectors; v++) {
-        vec d[C];
-        for (int o = 0; o < C; o++) d[o] = load(dyt + o * GRAD_TILE + v * W);
+    auto add = [&](int64_t v, auto several) __attribute__((always_inline)) {
+        constexpr int N = decltype(several)::value;
+        vec d[C][N];
+        for (int o = 0; o < C; o++)
+            for (int n = 0; n < N; n++) d[o][n] = load(dyt + o * T + (v + n) * W);
         for (int g = 0; g < G; g++) {
-            const vec in = load(rows[g] + v * W);
-            for (int o = 0; o < C; o++) sum[g * C + o] += in * d[o];
+            const float *in = xt + static_cast<int64_t>(rows[g]) * T + v * W;
+            for (int n = 0; n < N; n++)
+                for (int o = 0; o < C; o++) sum[g * C + o] += load(in + n * W) * d[o][n];
         }
-    }
+    };
+    int64_t v = 0;
+    for (; v + AT_ONCE <= vectors; v += AT_ONCE) add(v, std::integral_constant<int, AT_ONCE>{});
+    for (; v < vectors; v++) add(v, std::integral_constant<int, 1>{});
     return sum_each(sum);
 }
 
-// dweight of C outputs of a block (w points at the first of them) for all its n inputs.
-template <int C>
-inline void block_grad(const float *const *rows, int64_t n, int64_t c, const float *dyt, float *w, int64_t vectors) {
+// dweight of C outputs of a block (w points at the first of them) for all its n inputs, of which `rows` has the numbers.
+template <int T, int C>
+inline void output_grads(const int32_t *rows, int64_t n, int64_t c, const float *xt, const float *dyt, float *w,
+                         int64_t vectors) {
     constexpr int G = W / C;
-    for (int64_t q = 0; q < n; q += G) {
-        const vec sum = weight_sums<G, C>(rows + q, dyt, vectors);
+    int64_t q = 0;
+    for (; q + G <= n; q += G) {
+        const vec sum = weight_sums<T, G, C>(rows + q, xt, dyt, vectors);
         float *out = w + q * c;
-        if (c == C && q + G <= n) {
+        if (c == C) {
             store(out, load(out) + sum);
             continue;
         }
         float lane[W];
         store(lane, sum);
-        for (int64_t g = 0; g < smaller(G, n - q); g++)
+        for (int g = 0; g < G; g++)
             for (int o = 0; o < C; o++) out[g * c + o] += lane[g * C + o];
+    }
+    if (q == n) return;
+    int32_t rest[G] = {};  // filled up with row 0
+    for (int64_t g = 0; g < n - q; g++) rest[g] = rows[q + g];
+    float lane[W];
+    store(lane, weight_sums<T, G, C>(rest, xt, dyt, vectors));
+    for (int64_t g = 0; g < n - q; g++)
+        for (int o = 0; o < C; o++) w[(q + g) * c + o] += lane[g * C + o];
+}
+
+// sums[i] += all of row i, for n rows that are T floats apart.
+template <int T>
+inline void add_row_sums(const float *rows, int64_t n, float *sums, int64_t vectors) {
+    for (int64_t i = 0; i < n; i += W) {
+        const int64_t lanes = smaller(W, n - i);
+        vec sum[W] = {};
+        for (int64_t l = 0; l < lanes; l++)
+            for (int64_t v = 0; v < vectors; v++) sum[l] += load(rows + (i + l) * T + v * W);
+        float total[W];
+        store(total, sum_each(sum));
+        for (int64_t l = 0; l < lanes; l++) sums[i + l] += total[l];
     }
 }
 
-inline float row_sum(const float *row, int64_t vectors) {
-    vec sum = {};
-    for (int64_t v = 0; v < vectors; v++) sum += load(row + v * W);
-    float total = 0;
-    for (int i = 0; i < W; i++) total += sum[i];
-    return total;
+// dweight += for one block of outputs and one tile. `rows` has room for the degree * r inputs of the block.
+template <int T>
+inline void block_grad(const Junction &j, int64_t block, const float *xt, const float *dyt, float *dweight,
+                       int32_t *rows, int64_t vectors) {
+    const int64_t inputs = j.degree * j.r;
+    const int32_t *cols = j.table + block * j.degree, *numbers = cols;
+    if (j.r > 1) {
+        for (int64_t k = 0; k < j.degree; k++)
+            for (int64_t i = 0; i < j.r; i++) rows[k * j.r + i] = static_cast<int32_t>(cols[k] * j.r + i);
+        numbers = rows;
+    }
+    const float *d = dyt + block * j.c * T;
+    float *w = dweight + block * inputs * j.c;
+    int64_t o = 0;
+    for (; o + 4 <= j.c; o += 4) output_grads<T, 4>(numbers, inputs, j.c, xt, d + o * T, w + o, vectors);
+    for (; o + 2 <= j.c; o += 2) output_grads<T, 2>(numbers, inputs, j.c, xt, d + o * T, w + o, vectors);
+    for (; o < j.c; o++) output_grads<T, 1>(numbers, inputs, j.c, xt, d + o * T, w + o, vectors);
 }
 
 inline void grad_weight(const Junction &j, const float *x, const float *dy, float *dweight, float *dbias,
@@ -65,25 +106,15 @@ inline void grad_weight(const Junction &j, const float *x, const float *dy, floa
         if (first == last) return;
         float *xt = scratch(Scratch::input, j.n_in * GRAD_TILE);
         float *dyt = scratch(Scratch::output, n_out * GRAD_TILE);
-        // Pointers to the rows of xt that the inputs of a block read, with W - 1 spare ones for the last group.
-        auto **rows = reinterpret_cast<const float **>(scratch(Scratch::weight, 2 * (inputs + W)));
+        auto *rows = reinterpret_cast<int32_t *>(scratch(Scratch::weight, inputs));
         for (int64_t b0 = 0; b0 < batch; b0 += GRAD_TILE) {
             const int64_t samples = smaller(GRAD_TILE, batch - b0), vectors = (samples + W - 1) / W;
             pack<GRAD_TILE>(x + b0 * j.n_in, j.n_in, samples, xt);
             pack<GRAD_TILE>(dy + b0 * n_out, n_out, samples, dyt);
-            for (int64_t block = first; block < last; block++) {
-                const int32_t *cols = j.table + block * j.degree;
-                for (int64_t k = 0; k < j.degree; k++)
-                    for (int64_t i = 0; i < j.r; i++) rows[k * j.r + i] = xt + (cols[k] * j.r + i) * GRAD_TILE;
-                for (int64_t q = inputs; q < inputs + W; q++) rows[q] = xt;
-                const float *d = dyt + block * j.c * GRAD_TILE;
-                float *w = dweight + block * per_block;
-                int64_t o = 0;
-                for (; o + 4 <= j.c; o += 4) block_grad<4>(rows, inputs, j.c, d + o * GRAD_TILE, w + o, vectors);
-                for (; o + 2 <= j.c; o += 2) block_grad<2>(rows, inputs, j.c, d + o * GRAD_TILE, w + o, vectors);
-                for (; o < j.c; o++) block_grad<1>(rows, inputs, j.c, d + o * GRAD_TILE, w + o, vectors);
-                for (o = 0; o < j.c; o++) dbias[block * j.c + o] += row_sum(d + o * GRAD_TILE, vectors);
-            }
+            for (int64_t block = first; block < last; block++)
+                block_grad<GRAD_TILE>(j, block, xt, dyt, dweight, rows, vectors);
+            const int64_t o = first * j.c;
+            add_row_sums<GRAD_TILE>(dyt + o * GRAD_TILE, (last - first) * j.c, dbias + o, vectors);
         }
     });
 }

@@ -2,7 +2,8 @@
 #define OFFRAMP_WIDTH 16
 #include "forward.hpp"
 #include "grad_weight.hpp"
+#include "train_step.hpp"
 
 namespace offramp {
-extern const Kernels kernels_avx512{"avx512", avx512::forward, avx512::grad_weight};
+extern const Kernels kernels_avx512{"avx512", avx512::forward, avx512::grad_weight, avx512::train_step};
 }

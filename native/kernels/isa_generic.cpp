@@ -2,7 +2,8 @@
 #define OFFRAMP_WIDTH 4
 #include "forward.hpp"
 #include "grad_weight.hpp"
+#include "train_step.hpp"
 
 namespace offramp {
-extern const Kernels kernels_generic{"generic", generic::forward, generic::grad_weight};
+extern const Kernels kernels_generic{"generic", generic::forward, generic::grad_weight, generic::train_step};
 }

@@ -5,27 +5,41 @@
 
 namespace offramp::OFFRAMP_ISA {
 
-// tile[f * T + s] = x[s * n + f] for s < samples; the samples up to the next whole vector are zero.
+// tile[f * T + i] = rows[i][f] for i < n_rows and f < n, zero for n_rows <= i < W.
+template <int T>
+OFFRAMP_INLINE void pack_vector(const float *const *rows, int64_t n_rows, int64_t n, float *tile) {
+    int64_t f = 0;
+    for (; f + W <= n; f += W) {
+        vec v[W];
+        if (n_rows == W) {
+            for (int i = 0; i < W; i++) v[i] = load(rows[i] + f);
+        } else {
+            for (int i = 0; i < W; i++) v[i] = i < n_rows ? load(rows[i] + f) : vec{};
+        }
+        transpose(v);
+        for (int i = 0; i < W; i++) store(tile + (f + i) * T, v[i]);
+    }
+    for (; f < n; f++) {
+        store(tile + f * T, vec{});
+        for (int64_t i = 0; i < n_rows; i++) tile[f * T + i] = rows[i][f];
+    }
+}
+
+// tile[f * T + s] = row(s)[f] for s < samples and f < n; the samples up to the next whole vector are zero.
+template <int T, class Row>
+OFFRAMP_INLINE void pack_rows(const Row &row, int64_t n, int64_t samples, float *tile) {
+    for (int64_t s = 0; s < samples; s += W) {
+        const int64_t n_rows = smaller(W, samples - s);
+        const float *rows[W];
+        for (int64_t i = 0; i < n_rows; i++) rows[i] = row(s + i);
+        pack_vector<T>(rows, n_rows, n, tile + s);
+    }
+}
+
+// The same for the samples of a matrix: row(s) = x + s * n.
 template <int T>
 inline void pack(const float *x, int64_t n, int64_t samples, float *tile) {
-    for (int64_t s = 0; s < samples; s += W) {
-        const int64_t rows = smaller(W, samples - s);
-        int64_t f = 0;
-        for (; f + W <= n; f += W) {
-            vec v[W] = {};
-            if (rows == W) {
-                for (int i = 0; i < W; i++) v[i] = load(x + (s + i) * n + f);
-            } else {
-                for (int64_t i = 0; i < rows; i++) v[i] = load(x + (s + i) * n + f);
-            }
-            transpose(v);
-            for (int i = 0; i < W; i++) store(tile + (f + i) * T + s, v[i]);
-        }
-        for (; f < n; f++) {
-            store(tile + f * T + s, vec{});
-            for (int64_t i = 0; i < rows; i++) tile[f * T + s + i] = x[(s + i) * n + f];
-        }
-    }
+    pack_rows<T>([=](int64_t s) { return x + s * n; }, n, samples, tile);
 }
 
 // y[s * n + f] = tile[f * T + s] for f < features and s < samples: a stripe of columns of y.

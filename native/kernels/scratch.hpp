@@ -5,7 +5,7 @@
 
 namespace offramp {
 
-enum class Scratch { input, output, weight, count };
+enum class Scratch { input, output, weight, network, count };
 
 // At least n floats, aligned to 64 bytes, valid until this thread asks for the same slot again.
 float *scratch(Scratch slot, int64_t n);

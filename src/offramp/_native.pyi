@@ -35,3 +35,37 @@ def grad_weight(
 ) -> None: ...
 def available_isas() -> list[str]: ...
 def has_openmp() -> bool: ...
+
+class TrainStep:
+    def add_layer(
+        self,
+        stack: int,
+        table: Any,
+        reverse_table: Any,
+        position: Any,
+        n_in: int,
+        n_out: int,
+        r: int,
+        c: int,
+        stored_is_forward: bool,
+        relu: bool,
+        weight: Any,
+        weight_mean: Any,
+        weight_square: Any,
+        bias: Any,
+        bias_mean: Any,
+        bias_square: Any,
+    ) -> None: ...
+    def step(
+        self,
+        x: Any,
+        labels: Any,
+        rows: Any,
+        exit_weight: float,
+        learning_rate: float,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        step: int,
+        isa: str | None,
+    ) -> float: ...

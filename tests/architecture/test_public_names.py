@@ -13,7 +13,10 @@ PUBLIC = {
     "codec": "CODECS decode encode encoded_size",
     "data": "Dataset SPLITS load preprocessing_for",
     "exits": "CRITERIA ExitRule NEVER empirical_threshold max_softmax softmax",
-    "kernels": "available_isas forward grad_input grad_weight has_openmp reference useful_threads",
+    "kernels": """
+        TrainLayer TrainStep Trained available_isas forward grad_input grad_weight has_openmp
+        reference useful_threads
+    """,
     "nn": "Exit MLP SparseLinear SplitModel from_parts split_midpoint to_part to_parts",
     "pattern": """
         Junction PATTERN_KINDS Pattern PatternSpec ReverseTable affine block clash_free density

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from offramp.errors import ConfigError
-from offramp.nn import MLP, SparseLinear, SplitModel, from_parts, split_midpoint, to_parts
+from offramp.nn import MLP, SparseLinear, SplitModel, from_parts, split_midpoint, to_part, to_parts
+from offramp.runtime import Network
 
 
 def _model() -> SplitModel:
@@ -66,3 +67,13 @@ def test_a_module_that_a_bundle_cannot_hold_is_named() -> None:
         ConfigError, match=r"^tail\.1\.0 is a Tanh, a bundle holds SparseLinear, Linear and ReLU;"
     ):
         to_parts(model)
+
+
+def test_a_module_that_stands_twice_counts_twice() -> None:
+    relu, tied = nn.ReLU(), nn.Linear(6, 6)
+    module = nn.Sequential(tied, relu, tied, relu)
+    part = to_part(module, name="tail")
+    assert [type(layer).__name__ for layer in part.layers] == ["LinearLayer", "ReluLayer"] * 2
+    x = torch.randn(3, 6)
+    with torch.no_grad():
+        np.testing.assert_allclose(Network(part)(x.numpy()), module(x), atol=1e-6)

@@ -12,7 +12,7 @@ def test_a_history_survives_json() -> None:
         Epoch(1, 0.1 + 0.2, None, 0.5, 1e-3, 1.25),
         Epoch(2, 1 / 3, 0.75, 0.875, 9e-4, 1.5),
     )
-    history = History("cosine", 3, epochs)
+    history = History("cosine", 3, True, epochs)
     assert History.from_json(history.to_json()) == history
     assert json.loads(history.to_json())["epochs"][1]["exit_accuracy"] == 0.75
     assert history.seconds == 2.75
@@ -20,4 +20,4 @@ def test_a_history_survives_json() -> None:
 
 def test_a_history_is_strict_json() -> None:
     with pytest.raises(ValueError, match="Out of range float values"):
-        History("cosine", 0, (Epoch(1, float("nan"), None, 0.5, 1e-3, 1.0),)).to_json()
+        History("cosine", 0, False, (Epoch(1, float("nan"), None, 0.5, 1e-3, 1.0),)).to_json()

@@ -1,4 +1,4 @@
-"""Forward pass and gradients of a constant-degree junction, on NumPy arrays.
+"""Forward pass and gradients of a constant-degree junction, and whole training steps, on NumPy arrays.
 
 `reference` is the same in plain NumPy, for any float type.
 """
@@ -12,8 +12,12 @@ from offramp.kernels.junction import (
     has_openmp,
     useful_threads,
 )
+from offramp.kernels.network import Trained, TrainLayer, TrainStep
 
 __all__ = [
+    "TrainLayer",
+    "TrainStep",
+    "Trained",
     "available_isas",
     "forward",
     "grad_input",

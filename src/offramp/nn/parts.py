@@ -64,8 +64,8 @@ def from_parts(head: Part, exit: Part, tail: Part) -> SplitModel:
 def _leaves(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """The layers inside nested `nn.Sequential`s, in order, each with its path."""
     if isinstance(module, nn.Sequential):
-        for name, child in module.named_children():
-            yield from _leaves(f"{path}.{name}", child)
+        for index, child in enumerate(module):  # named_children() would name a ReLU used twice only once
+            yield from _leaves(f"{path}.{index}", child)
     else:
         yield path, module
 

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-calls
-# (Torch leaves Tensor.split and Tensor.backward without types.)
+# (Torch leaves Tensor.split without types.)
 """The training loop."""
 
 import math
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from offramp.bundle import Preprocessing
 from offramp.data import Dataset
@@ -23,6 +22,7 @@ from offramp.train.initialise import initialise as draw_weights
 from offramp.train.progress import ProgressBar
 from offramp.train.recipe import Recipe
 from offramp.train.run import Keeper, Run, Split, run_identity
+from offramp.train.step import AutogradStep, FusedStep, Step, is_faster, qualifies
 
 _EVERYTHING: tuple[Split, ...] = ("train", "validation", "calibration")
 _PREPARED_AT_ONCE = 4096  # samples
@@ -39,6 +39,7 @@ def fit(
     checkpoint_every_s: float = 30.0,
     checkpoint_every_steps: int | None = None,
     initialise: bool = True,
+    fused: bool = True,
     progress: bool | Callable[[Epoch], None] = True,
 ) -> History:
     """Train the model in place and give its history.
@@ -54,6 +55,9 @@ def fit(
         checkpoint: folder that the run is saved to after every epoch, `checkpoint_every_s` seconds and, if
             given, `checkpoint_every_steps` steps; a run found there goes on, a finished one returns at once.
         initialise: draw first weights by the recipe; False trains on from those the model has.
+        fused: take the native training step where the model qualifies for it (chains of sparse and dense
+            layers with ReLU) and gains by it; False always takes Torch's autograd. The history says which
+            it was.
         progress: True shows a bar if stderr is a terminal; a function is called after each epoch instead.
 
     Raises:
@@ -67,14 +71,15 @@ def fit(
     splits: tuple[Split, ...] = _EVERYTHING if recipe.train_on_everything else ("train",)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        fused = fused and qualifies(model) and is_faster(model, batch_size=recipe.batch_size)
         identity: dict[str, Any] = {}
         saved = None
         if folder is not None:
-            identity = run_identity(model, dataset, splits, recipe, preprocessing, seed, initialise)
+            identity = run_identity(model, dataset, splits, recipe, preprocessing, seed, initialise, fused)
             saved = checkpoints.load(folder, identity)
         if initialise and saved is None:
             draw_weights(model, recipe)
-        run = Run(model, recipe, seed)
+        run = Run(model, recipe, seed, fused)
         if saved is not None:
             run.restore(saved)
         if len(run.epochs) < recipe.epochs:
@@ -98,10 +103,12 @@ def _train(
 ) -> None:
     n_steps = run.recipe.epochs * math.ceil(len(train[1]) / run.recipe.batch_size)
     run.model.train()
-    with ProgressBar(n_steps=n_steps, shown=progress is True) as bar:
+    kind = FusedStep if run.fused else AutogradStep
+    take_step = kind(run.model, run.optimizer, exit_weight=run.recipe.exit_weight)
+    with ProgressBar(n_steps=n_steps, shown=progress is True, fused=run.fused) as bar:
         while len(run.epochs) < run.recipe.epochs:
             started = time.monotonic() - run.seconds
-            learning_rate = _train_epoch(run, train, keeper, bar, started)
+            learning_rate = _train_epoch(run, take_step, train, keeper, bar, started)
             exit_accuracy, tail_accuracy = evaluate(run.model, *validation)
             epoch = Epoch(
                 epoch=len(run.epochs) + 1,
@@ -119,11 +126,13 @@ def _train(
                 progress(epoch)
 
 
-def _train_epoch(run: Run, train: _Samples, keeper: Keeper, bar: ProgressBar, started: float) -> float:
+def _train_epoch(
+    run: Run, take_step: Step, train: _Samples, keeper: Keeper, bar: ProgressBar, started: float
+) -> float:
     """Do the batches of the current epoch that are left; gives the last learning rate."""
     x, y = train
-    recipe, optimizer = run.recipe, run.optimizer
-    group = optimizer.param_groups[0]
+    recipe = run.recipe
+    group = run.optimizer.param_groups[0]
     n_batches = math.ceil(len(y) / recipe.batch_size)
     n_steps = recipe.epochs * n_batches
     # Seeded by epoch, so a checkpoint need not keep the order.
@@ -131,30 +140,18 @@ def _train_epoch(run: Run, train: _Samples, keeper: Keeper, bar: ProgressBar, st
     for chosen in order.split(recipe.batch_size)[run.batch :]:
         step = len(run.epochs) * n_batches + run.batch
         group["lr"] = recipe.learning_rate_at(step, n_steps=n_steps)
-        loss = _loss(run.model(x.index_select(0, chosen)), y.index_select(0, chosen), recipe.exit_weight)
-        value = loss.item()
+        value = take_step(x, y, chosen)
         if not math.isfinite(value):
             raise ConfigError(
                 f"the loss became {value} in epoch {len(run.epochs) + 1}, batch {run.batch + 1}, at learning "
                 f"rate {group['lr']:.3g}; use a smaller learning_rate, and look for huge values in the data"
             )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
         run.batch += 1
         run.loss_sum += value * len(chosen)
         run.seconds = time.monotonic() - started
         keeper.after_step(run)
         bar.step(step + 1, value)
     return recipe.learning_rate_at((len(run.epochs) + 1) * n_batches - 1, n_steps=n_steps)
-
-
-def _loss(output: Tensor | tuple[Tensor, Tensor], labels: Tensor, exit_weight: float) -> Tensor:
-    """Mean cross-entropy of the scores, the exit's added with its weight."""
-    if isinstance(output, Tensor):
-        return cross_entropy(output, labels)
-    exit_scores, tail_scores = output
-    return cross_entropy(tail_scores, labels) + exit_weight * cross_entropy(exit_scores, labels)
 
 
 def _prepared(dataset: Dataset, splits: tuple[Split, ...], preprocessing: Preprocessing) -> _Samples:

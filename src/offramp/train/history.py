@@ -28,10 +28,11 @@ class Epoch:
 
 @dataclass(frozen=True)
 class History:
-    """The epochs of a run, and what decided it."""
+    """The epochs of a run, and what decided it; `fused` says whether the native training step was taken."""
 
     recipe: str
     seed: int
+    fused: bool
     epochs: tuple[Epoch, ...]
 
     @property
@@ -41,7 +42,7 @@ class History:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {"recipe": self.recipe, "seed": self.seed, "epochs": [asdict(epoch) for epoch in self.epochs]}
+        return asdict(self)
 
     def to_json(self) -> str:
         """One JSON object; `from_json` gives the same history back."""
@@ -52,4 +53,4 @@ class History:
         """The history that `to_json` wrote."""
         values = json.loads(text)
         epochs = tuple(Epoch(**epoch) for epoch in values["epochs"])
-        return cls(values["recipe"], values["seed"], epochs)
+        return cls(values["recipe"], values["seed"], values["fused"], epochs)

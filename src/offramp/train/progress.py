@@ -15,10 +15,10 @@ _REFRESH_S = 0.1
 class ProgressBar:
     """A bar over all steps with the time left and the latest loss; silent where stderr is no terminal."""
 
-    def __init__(self, *, n_steps: int, shown: bool) -> None:
+    def __init__(self, *, n_steps: int, shown: bool, fused: bool) -> None:
         console = Console(stderr=True)
         self._bar = Progress(
-            TextColumn("training"),
+            TextColumn("training, fused step" if fused else "training"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("steps, time left"),

@@ -29,6 +29,7 @@ class Run:
     model: nn.Module
     recipe: Recipe
     seed: int
+    fused: bool  # whether it takes the native step
     batch: int = 0  # batches done in the current epoch
     loss_sum: float = 0.0  # over the samples of these batches
     seconds: float = 0.0  # spent on them
@@ -41,7 +42,7 @@ class Run:
         self.optimizer = torch.optim.Adam(self.parameters, lr=self.recipe.learning_rate, fused=True)
 
     def history(self) -> History:
-        return History(self.recipe.name, self.seed, tuple(self.epochs))
+        return History(self.recipe.name, self.seed, self.fused, tuple(self.epochs))
 
     def checkpoint(self, identity: Mapping[str, Any]) -> Checkpoint:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
@@ -105,6 +106,7 @@ def run_identity(
     preprocessing: Preprocessing,
     seed: int,
     initialise: bool,
+    fused: bool,
 ) -> dict[str, Any]:
     """What must be the same for a run to go on, as JSON values."""
     state = model.state_dict()
@@ -116,6 +118,7 @@ def run_identity(
         "first_weights": "by the recipe" if initialise else digest("", state),
         "data": digest("\n".join(data), {}),
         "seed": seed,
+        "fused": fused,
         **{f"recipe.{name}": value for name, value in asdict(recipe).items()},
         **{f"preprocessing.{name}": v for name, v in msgspec.to_builtins(preprocessing).items()},
     }

@@ -1,0 +1,130 @@
+"""A whole training step in one native call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from offramp import _native
+from offramp.errors import ConfigError
+from offramp.kernels.types import Float32Array
+from offramp.pattern import Pattern
+
+MAX_LAYERS = 64
+
+
+class Trained(NamedTuple):
+    """A parameter and Adam's first and second moments of it: float32, contiguous, changed in place."""
+
+    value: Float32Array
+    mean: Float32Array
+    square: Float32Array
+
+
+@dataclass(frozen=True)
+class TrainLayer:
+    """A junction of a network in training.
+
+    Args:
+        weight: of a sparse layer (n_out/c, in_degree/r, r*c), of a dense one (n_out, n_in).
+        bias: (n_out,) or None.
+        pattern: None makes the layer dense.
+        relu: whether a ReLU follows.
+    """
+
+    n_in: int
+    n_out: int
+    weight: Trained
+    bias: Trained | None
+    pattern: Pattern | None
+    relu: bool
+
+
+class TrainStep:
+    """Forward pass, softmax cross-entropy, backward pass and Adam of a network, on one thread.
+
+    The loss is the tail's mean cross-entropy + exit_weight * the exit's. A network that is not split is all
+    tail. The arrays of the layers are read and written in place, so they must stay where they are.
+
+    Raises:
+        ConfigError: more than 64 layers, or arrays that are not float32 and contiguous.
+        ValueError: layers that do not fit one another.
+    """
+
+    def __init__(
+        self,
+        *,
+        tail: Sequence[TrainLayer],
+        head: Sequence[TrainLayer] = (),
+        exit: Sequence[TrainLayer] = (),
+        exit_weight: float = 0.0,
+    ) -> None:
+        if len(head) + len(exit) + len(tail) > MAX_LAYERS:
+            raise ConfigError(f"{len(head) + len(exit) + len(tail)} layers; give at most {MAX_LAYERS}")
+        self._exit_weight = exit_weight
+        self._native = _native.TrainStep()
+        for stack, layers in enumerate((head, exit, tail)):
+            for layer in layers:
+                self._add(stack, layer)
+
+    def __call__(
+        self,
+        x: Float32Array,
+        labels: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.int64],
+        *,
+        learning_rate: float,
+        step: int,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        isa: str | None = None,
+    ) -> float:
+        """Train on the samples `rows` of x and labels; gives their loss before the update.
+
+        Args:
+            x: all samples, (n, n_in), contiguous.
+            labels: their classes, (n,).
+            rows: which of them are the batch, (batch,).
+            step: of Adam, counted from 1.
+        """
+        return float(
+            self._native.step(
+                x, labels, rows, self._exit_weight, learning_rate, beta1, beta2, epsilon, step, isa
+            )
+        )
+
+    def _add(self, stack: int, layer: TrainLayer) -> None:
+        if layer.pattern is None:
+            # One block of all weights; stored (n_out, n_in), it leads from the outputs to the inputs.
+            r, c = layer.n_out, layer.n_in
+            table = reverse_table = position = np.zeros((1, 1), np.int32)
+        else:
+            (r, c), table = layer.pattern.block, layer.pattern.table
+            reverse_table, position = layer.pattern.reverse()
+        self._native.add_layer(
+            stack,
+            table,
+            reverse_table,
+            position,
+            layer.n_in,
+            layer.n_out,
+            r,
+            c,
+            layer.pattern is not None,
+            layer.relu,
+            *_flat(layer.weight),
+            *((None, None, None) if layer.bias is None else _flat(layer.bias)),
+        )
+
+
+def _flat(parameter: Trained) -> list[Float32Array]:
+    """Views of one dimension: a copy would be trained in place of the original."""
+    for array in parameter:
+        if array.dtype != np.float32 or not array.flags.c_contiguous:
+            raise ConfigError(
+                f"a parameter is {array.dtype} with strides {array.strides}; give contiguous float32"
+            )
+    return [array.reshape(-1) for array in parameter]
