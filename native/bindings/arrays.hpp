@@ -25,13 +25,17 @@ inline const offramp::Kernels &kernels(const std::optional<std::string> &isa) {
     return *found;
 }
 
-inline void check_range(const int32_t *index, size_t n, int64_t limit) {
+// Gives the largest index.
+inline int64_t check_range(const int32_t *index, size_t n, int64_t limit) {
     uint32_t top = 0;
     for (size_t i = 0; i < n; i++) top = top > static_cast<uint32_t>(index[i]) ? top : static_cast<uint32_t>(index[i]);
-    if (n && static_cast<int64_t>(top) >= limit) throw nb::index_error("index table points outside of the junction");
+    if (n && static_cast<int64_t>(top) >= limit)
+        throw nb::index_error("index table points outside of the junction");
+    return top;
 }
 
 inline offramp::Junction junction(const Table &table, int64_t n_in, int64_t r, int64_t c) {
-    check_range(table.data(), table.size(), n_in / r);
+    if (check_range(table.data(), table.size(), n_in / r) + 1 != n_in / r)
+        throw nb::index_error("the last inputs of the junction have no edge, so its width is another");
     return {n_in, static_cast<int64_t>(table.shape(0)), static_cast<int64_t>(table.shape(1)), r, c, table.data()};
 }

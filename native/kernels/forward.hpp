@@ -112,12 +112,31 @@ inline void block_row(const Junction &j, const int32_t *cols, const float *w, co
     for (int o = 0; o < C; o++) y[o] = sum[o];
 }
 
+// The same for wide blocks: the weights are read in the order in which they lie, the sums are kept in y.
+inline void wide_block_row(const Junction &j, const int32_t *cols, const float *__restrict w, const float *bias,
+                           const float *x, float *__restrict y) {
+    for (int64_t o = 0; o < j.c; o++) y[o] = bias ? bias[o] : 0.0f;
+    for (int64_t k = 0; k < j.degree; k++) {
+        const float *in = x + cols[k] * j.r;
+        int64_t i = 0;
+        for (; i + 4 <= j.r; i += 4, w += 4 * j.c)
+            for (int64_t o = 0; o < j.c; o++)
+                y[o] += w[o] * in[i] + w[j.c + o] * in[i + 1] + w[2 * j.c + o] * in[i + 2] + w[3 * j.c + o] * in[i + 3];
+        for (; i < j.r; i++, w += j.c)
+            for (int64_t o = 0; o < j.c; o++) y[o] += w[o] * in[i];
+    }
+}
+
 inline void row_forward(const Junction &j, int64_t first, int64_t last, const float *x, const float *weight,
                         const float *bias, float *y) {
     for (int64_t block = first; block < last; block++) {
         const int32_t *cols = j.table + block * j.degree;
         const float *w = weight + block * j.degree * j.r * j.c;
         const float *b = bias ? bias + block * j.c : nullptr;
+        if (j.c > 8) {
+            wide_block_row(j, cols, w, b, x, y + block * j.c);
+            continue;
+        }
         int64_t o = 0;
         auto group = [&](auto run, int64_t size) {
             for (; o + size <= j.c; o += size) run(j, cols, w + o, b ? b + o : nullptr, x, y + block * j.c + o);

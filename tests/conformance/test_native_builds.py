@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMON = ["dispatch.cpp", "grad_input.cpp", "isa_generic.cpp", "scratch.cpp"]
+COMMON = ["dispatch.cpp", "grad_input.cpp", "isa_generic.cpp", "scratch.cpp", "threads.cpp"]
 GENERIC = [str(ROOT / "native/kernels" / name) for name in COMMON]
 CHECK = str(ROOT / "tests/conformance/native_check.cpp")
 FLAGS = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror"]

@@ -1,10 +1,13 @@
 """What the facade refuses, and what it takes as it comes."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from offramp import kernels
-from offramp.errors import PatternError
+from offramp.errors import ConfigError, PatternError
 from offramp.pattern import random
 
 PATTERN = random(12, 8, 2, seed=1)
@@ -19,7 +22,7 @@ def test_the_best_instruction_set_comes_last() -> None:
 
 
 def test_an_unknown_instruction_set_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"available_isas\(\)"):
+    with pytest.raises(ConfigError, match=r"isa='abacus' is not to be had here; use one of generic"):
         kernels.forward(X, WEIGHT, PATTERN.table, block=(1, 1), isa="abacus")
 
 
@@ -55,8 +58,29 @@ def test_float64_is_refused_and_the_reference_named() -> None:
             lambda: kernels.grad_input(DY, WEIGHT, REVERSE.table[:6], REVERSE.position, block=(1, 1)),
             r"take both from the same Pattern.reverse\(\)",
         ),
+        (
+            lambda: kernels.grad_input(
+                np.ones((5, 80), np.float32), WEIGHT, REVERSE.table, REVERSE.position, block=(1, 1)
+            ),
+            r"dy has shape \(5, 80\), this junction needs any x 8",
+        ),
+        (
+            lambda: kernels.forward(np.ones((5, 13), np.float32), WEIGHT, PATTERN.table, block=(1, 1)),
+            "the last inputs of the junction have no edge",
+        ),
+        (
+            lambda: kernels.forward(X, WEIGHT, PATTERN.table, block=(0, 1)),
+            r"block=\(0, 1\) is no block",
+        ),
+        (
+            lambda: kernels.forward(X, WEIGHT, PATTERN.table + 0.4, block=(1, 1)),
+            "a table is float64; block numbers are int32",
+        ),
     ],
-    ids=["weight", "bias", "one-dimensional", "width", "batch", "reverse"],
+    ids=[
+        *("weight", "bias", "one-dimensional", "width", "batch", "reverse"),
+        *("output width", "input width", "no block", "no numbers"),
+    ],
 )
 def test_arrays_that_do_not_fit_are_refused(call, message: str) -> None:
     with pytest.raises(PatternError, match=message):
@@ -67,14 +91,41 @@ def test_arrays_that_do_not_fit_are_refused(call, message: str) -> None:
 def test_an_index_outside_of_the_junction_never_reaches_the_kernel(index: int) -> None:
     table = PATTERN.table.copy()
     table[3, 1] = index
-    with pytest.raises(IndexError, match="outside of the junction"):
+    with pytest.raises(PatternError, match="outside of the junction"):
         kernels.forward(X, WEIGHT, table, block=(1, 1))
-    with pytest.raises(IndexError, match="outside of the junction"):
+    with pytest.raises(PatternError, match="outside of the junction"):
         kernels.grad_weight(X, DY, table, block=(1, 1))
     position = REVERSE.position.copy()
     position[0, 0] = 24 if index > 0 else -1
-    with pytest.raises(IndexError, match="outside of the junction"):
+    with pytest.raises(PatternError, match="outside of the junction"):
         kernels.grad_input(DY, WEIGHT, REVERSE.table, position, block=(1, 1))
+
+
+@pytest.mark.parametrize("threads", [0, -1, 10**6])
+def test_a_number_of_threads_that_cannot_be_is_refused(threads: int) -> None:
+    with pytest.raises(ConfigError, match=rf"threads={threads} is outside 1..1024"):
+        kernels.forward(X, WEIGHT, PATTERN.table, block=(1, 1), threads=threads)
+
+
+def test_a_child_forked_after_threads_were_used_still_computes() -> None:
+    # In a process of its own: pytest's may have threads that must not be forked.
+    program = """
+import os, signal
+import numpy as np
+from offramp import kernels
+from offramp.pattern import random
+
+pattern, x = random(12, 8, 2), np.ones((300, 12), np.float32)
+weight = np.ones((8, 3, 1), np.float32)
+def run(): return kernels.forward(x, weight, pattern.table, block=(1, 1), threads=2).sum()
+expected = run()
+child = os.fork()
+if child == 0:
+    signal.alarm(20)  # else a hang would outlive the test
+    os._exit(0 if run() == expected else 1)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
 
 
 def test_non_contiguous_arrays_are_taken() -> None:

@@ -1,12 +1,15 @@
 """The native float32 kernels, checked at the boundary."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from offramp import _native
-from offramp.errors import PatternError
+from offramp.errors import ConfigError, PatternError
 from offramp.kernels.types import Block, FloatArray, IndexArray
+
+_MAX_THREADS = 1024
 
 
 def available_isas() -> tuple[str, ...]:
@@ -45,7 +48,8 @@ def forward(
         table: int32 (n_out/c, in_degree/r), the input blocks of each output block.
         bias: float32 (n_out,) or None.
         block: (r, c), the inputs and outputs of a block.
-        threads: at most so many; one thread always gives the same sums as several.
+        threads: at most so many, 1..1024; any number gives the same bits. A process forked from one that has
+            used several computes on one.
         isa: one of `available_isas()`, None for the best.
 
     Returns:
@@ -53,15 +57,16 @@ def forward(
 
     Raises:
         PatternError: arrays that do not fit one another.
+        ConfigError: an unknown instruction set, or a number of threads out of range.
     """
-    r, c = block
+    r, c = _checked(block)
     n_out = len(table) * c
     x = _array("x", x, (None, None))
     _check_width("x", x, r)
     weight = _array("weight", weight, (*table.shape, r * c))
     bias = None if bias is None else _array("bias", bias, (n_out,))
     y = np.empty((len(x), n_out), np.float32)
-    _native.forward(x, weight, _table(table), bias, y, r, c, threads, isa)
+    _run(_native.forward, x, weight, _table(table), bias, y, r, c, threads, isa)
     return y
 
 
@@ -83,17 +88,27 @@ def grad_input(
         reverse_table, reverse_position: int32 (n_in/r, out_degree/c), from `Pattern.reverse()`.
         block, threads, isa: as in `forward`.
     """
-    r, c = block
-    dy = _array("dy", dy, (None, None))
-    _check_width("dy", dy, c)
+    r, c = _checked(block)
     weight = _array("weight", weight, (None, None, r * c))
+    dy = _array("dy", dy, (None, len(weight) * c))
     if reverse_table.shape != reverse_position.shape or weight.size != reverse_table.size * r * c:
         raise PatternError(
             f"a reverse table of {reverse_table.shape} and positions of {reverse_position.shape} do not "
             f"belong to weights of {weight.shape}; take both from the same Pattern.reverse()"
         )
     dx = np.empty((len(dy), len(reverse_table) * r), np.float32)
-    _native.grad_input(dy, weight, _table(reverse_table), _table(reverse_position), dx, r, c, threads, isa)
+    _run(
+        _native.grad_input,
+        dy,
+        weight,
+        _table(reverse_table),
+        _table(reverse_position),
+        dx,
+        r,
+        c,
+        threads,
+        isa,
+    )
     return dx
 
 
@@ -110,15 +125,34 @@ def grad_weight(
 
     The sums do not depend on the number of threads.
     """
-    r, c = block
+    r, c = _checked(block)
     n_out = len(table) * c
     x = _array("x", x, (None, None))
     _check_width("x", x, r)
     dy = _array("dy", dy, (len(x), n_out))
     dweight = np.empty((*table.shape, r * c), np.float32)
     dbias = np.empty(n_out, np.float32)
-    _native.grad_weight(x, dy, _table(table), dweight, dbias, r, c, threads, isa)
+    _run(_native.grad_weight, x, dy, _table(table), dweight, dbias, r, c, threads, isa)
     return dweight, dbias
+
+
+def _run(kernel: Callable[..., None], *arguments: Any) -> None:
+    *_, threads, isa = arguments
+    if not 1 <= threads <= _MAX_THREADS:
+        raise ConfigError(f"threads={threads} is outside 1..{_MAX_THREADS}; the number of cores is enough")
+    if isa is not None and isa not in _native.available_isas():
+        raise ConfigError(f"isa={isa!r} is not to be had here; use one of {', '.join(available_isas())}")
+    try:
+        kernel(*arguments)
+    except IndexError as error:
+        raise PatternError(f"{error}; take the tables of the pattern that the weights belong to") from error
+
+
+def _checked(block: Block) -> Block:
+    r, c = block
+    if r < 1 or c < 1:
+        raise PatternError(f"block={block} is no block; give inputs and outputs, each 1 or more")
+    return r, c
 
 
 def _array(name: str, array: FloatArray, shape: tuple[int | None, ...]) -> FloatArray:
@@ -141,4 +175,6 @@ def _check_width(name: str, array: FloatArray, step: int) -> None:
 
 
 def _table(table: IndexArray) -> np.ndarray[Any, np.dtype[np.int32]]:
+    if not np.can_cast(table.dtype, np.int32):
+        raise PatternError(f"a table is {table.dtype}; block numbers are int32")
     return np.ascontiguousarray(table, dtype=np.int32)

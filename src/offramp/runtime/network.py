@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +15,20 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class Network:
-    """Evaluates a part: sparse junctions with the native kernels, the rest with NumPy.
+    """Evaluates a part with the native kernels.
 
     Calls may come from several threads at once.
 
     Args:
         part: layers and arrays, already checked against each other.
-        threads: at most, for the sparse junctions; dense ones use NumPy's BLAS as it is set up.
+        threads: at most; small layers are computed on one.
     """
 
     def __init__(self, part: Part, *, threads: int = 1) -> None:
         self.n_in = part.n_in
         self.n_out = part.n_out
         self._steps = [_step(part, i, layer, threads) for i, layer in enumerate(part.layers)]
-        self._n_macs = sum(array.size for name, array in part.arrays.items() if name.endswith(".weight"))
+        self._n_macs = part.n_macs
 
     @property
     def n_macs(self) -> int:
@@ -55,20 +54,18 @@ def _step(part: Part, i: int, layer: Layer, threads: int) -> Callable[[FloatArra
         return _relu
     weight, bias = part.arrays[f"{i}.weight"], part.arrays.get(f"{i}.bias")
     if isinstance(layer, LinearLayer):
-        return partial(_dense, weight=weight, bias=bias)
-    table = part.arrays[f"{i}.table"]
+        block = layer.n_in, layer.n_out  # a dense layer is a junction of one block
+        table = np.zeros((1, 1), np.int32)
+        weight = np.ascontiguousarray(weight.T).reshape(1, 1, -1)
+    else:
+        block, table = layer.block, part.arrays[f"{i}.table"]
 
-    def sparse(x: FloatArray) -> FloatArray:
+    def junction(x: FloatArray) -> FloatArray:
         useful = kernels.useful_threads(weight.size * len(x), at_most=threads)
-        return kernels.forward(x, weight, table, bias, block=layer.block, threads=useful)
+        return kernels.forward(x, weight, table, bias, block=block, threads=useful)
 
-    return sparse
+    return junction
 
 
 def _relu(x: FloatArray) -> FloatArray:
     return np.maximum(x, 0)
-
-
-def _dense(x: FloatArray, *, weight: FloatArray, bias: FloatArray | None) -> FloatArray:
-    y: FloatArray = x @ weight.T  # (batch, n_out)
-    return y if bias is None else y + bias
