@@ -62,7 +62,7 @@ def _measured(quick: bool, console: Console) -> dict[str, Any]:
     return {
         "rows": [row for row in rows if "over_needed" not in row],
         "memory": peaks,
-        "machine": about,
+        "machine": about | {"load_average_end": machine.load_average()},
         "command": "python -m benchmarks --quick" if quick else "make bench",
         "duration_s": round(time.monotonic() - start, 1),
     }

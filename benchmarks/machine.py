@@ -22,12 +22,17 @@ def describe() -> dict[str, Any]:
         "caches": _caches(),
         "memory": _from("/proc/meminfo", "MemTotal"),
         "system": f"{platform.system()} {platform.release()}",
-        "load_average": round(os.getloadavg()[0], 2),
+        "load_average": load_average(),
         "isas": list(kernels.available_isas()),
         "openmp": kernels.has_openmp(),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
     }
+
+
+def load_average() -> float:
+    """Of the last minute; a run of its own has one of about 1."""
+    return round(os.getloadavg()[0], 2)
 
 
 def _version(name: str) -> str:
