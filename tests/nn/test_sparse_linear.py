@@ -233,6 +233,56 @@ def test_a_state_dict_that_skips_the_layer_leaves_it_alone_when_not_strict() -> 
     ]
 
 
+def _on_meta(pattern: Pattern) -> SparseLinear:
+    with torch.device("meta"):
+        return SparseLinear(pattern.n_in, pattern.n_out, pattern=pattern)
+
+
+def _scrambled(layer: SparseLinear) -> SparseLinear:
+    """The layer with the worst that `to_empty` may leave in its buffers."""
+    for buffer in layer.to_empty(device="cpu").buffers():
+        buffer.fill_(-1)
+    return layer
+
+
+@pytest.mark.parametrize("assign", [False, True], ids=["copied", "assigned"])
+def test_a_layer_from_the_meta_device_has_its_tables_once_loaded(assign: bool) -> None:
+    layer = SparseLinear(8, 12, out_degree=6, pattern="block", block=(2, 3))
+    state = layer.state_dict() | {"table": layer.table.long()}  # as other tools may save it
+    empty = _on_meta(layer.pattern)
+    other = empty if assign else _scrambled(empty)
+    other.load_state_dict(state, assign=assign)
+    _assert_same_with_gradients(other, layer)
+
+
+def test_a_layer_from_the_meta_device_has_its_tables_once_reset() -> None:
+    layer = _scrambled(_on_meta(patterns.random(8, 12, 6)))
+    layer.reset_parameters()
+    _assert_same_with_gradients(layer, layer.to_dense())
+    assert layer.table.tolist() == layer.pattern.table.tolist()
+
+
+def _assert_same_with_gradients(layer: SparseLinear, other: nn.Module) -> None:
+    x = torch.randn(3, 8, requires_grad=True)
+    y, expected = layer(x), other(x)
+    torch.testing.assert_close(y, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(out.square().sum(), x) for out in (y, expected)))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda table: table + 0.5, r"^table of the state_dict is torch.float32; a table names input blocks"),
+        (lambda table: table.long() + 2**32, "is another pattern than this layer's"),
+    ],
+    ids=["fractions", "beyond int32"],
+)
+def test_a_table_that_only_a_cast_makes_equal_is_refused(change: Any, text: str) -> None:
+    layer = SparseLinear(8, 12, out_degree=6)
+    with pytest.raises(PatternError, match=text):
+        layer.load_state_dict(layer.state_dict() | {"table": change(layer.table)})
+
+
 def test_a_deep_copy_is_independent_and_equal() -> None:
     layer = SparseLinear(8, 12, out_degree=6)
     twin = copy.deepcopy(layer)

@@ -11,6 +11,9 @@ from offramp.errors import ConfigError, InputError, PatternError
 from offramp.nn.ops import junction
 from offramp.pattern import Pattern, PatternSpec
 
+# What a table may be saved as.
+_WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
 
 class SparseLinear(nn.Module):
     """`nn.Linear` on the edges of a structured pattern; takes any leading dimensions, as `nn.Linear` does.
@@ -60,10 +63,8 @@ class SparseLinear(nn.Module):
         shape = (n_blocks, width, self.r * self.c)
         self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
         self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
-        reverse = self._pattern.reverse()
-        self.register_buffer("table", torch.tensor(self._pattern.table, device=device))
-        for name, array in (("reverse_table", reverse.table), ("reverse_position", reverse.position)):
-            self.register_buffer(name, torch.tensor(array, device=device), persistent=False)
+        for name in ("table", "reverse_table", "reverse_position"):
+            self.register_buffer(name, None, persistent=name == "table")
         self.reset_parameters()
 
     @property
@@ -73,9 +74,17 @@ class SparseLinear(nn.Module):
 
     def reset_parameters(self) -> None:
         """He-normal weights by the true in-degree, zero bias: units after a ReLU keep their variance."""
+        self._fill_tables()
         nn.init.normal_(self.weight, std=math.sqrt(2 / self._pattern.in_degree))
         if self.bias is not None:
             nn.init.zeros_(self.bias)
+
+    def _fill_tables(self) -> None:
+        """The pattern, on the weights' device: `to_empty` leaves the buffers uninitialised."""
+        table, (reverse_table, reverse_position) = self._pattern.table, self._pattern.reverse()
+        self.table = torch.tensor(table, device=self.weight.device)
+        self.reverse_table = torch.tensor(reverse_table, device=self.weight.device)
+        self.reverse_position = torch.tensor(reverse_position, device=self.weight.device)
 
     def forward(self, x: Tensor) -> Tensor:
         """y (..., out_features) of x (..., in_features)."""
@@ -168,10 +177,16 @@ class SparseLinear(nn.Module):
         if table is not None:
             self._check_table(prefix + "table", table)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        self._fill_tables()
 
     def _check_table(self, name: str, table: Tensor) -> None:
-        mine = torch.tensor(self._pattern.table)
-        if table.shape == mine.shape and torch.equal(table.cpu().to(mine.dtype), mine):
+        if table.dtype not in _WHOLE_NUMBERS:
+            raise PatternError(
+                f"{name} of the state_dict is {table.dtype}; a table names input blocks by whole "
+                "numbers: save the state_dict as the layer gives it"
+            )
+        mine = torch.tensor(self._pattern.table, dtype=torch.int64, device="cpu")
+        if table.shape == mine.shape and torch.equal(table.to("cpu", torch.int64), mine):
             return
         raise PatternError(
             f"{name} of the state_dict {tuple(table.shape)} is another pattern than this layer's "
