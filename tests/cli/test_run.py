@@ -64,6 +64,36 @@ def test_bad_lines_are_told_of_and_lose_nothing_else(offramp: Cli, bundle: Path)
     assert told[4] == "error: lines skipped: 3, as said above; every other one was answered"
 
 
+def test_a_sample_that_overflows_is_skipped_as_an_unreadable_line_is(
+    offramp: Cli, cli: Cli, tmp_path: Path
+) -> None:
+    table = tmp_path / "table.csv"
+    rows = (f"{i % 7},{i % 5},{i % 3},{'xy'[i % 2]}" for i in range(200))
+    table.write_text("\n".join(["a,b,c,state", *rows]), encoding="utf-8")
+    widths = ("--neurons", "auto,8,auto", "--epochs", 1)
+    assert cli("train", "--data", table, "--label", "state", "-o", tmp_path / "m", *widths).status == 0
+    text = "[3e38,-3e38,3e38]\n[1,2,3]\n[4,5,6]\n"
+    outcome = offramp("run", tmp_path / "m", "--mode", "local", "--limit", 1, stdin=text)
+    assert outcome.status == 1
+    assert [json.loads(line)["id"] for line in outcome.out.splitlines()] == [2]
+    skipped, summary, error = outcome.err.splitlines()
+    assert skipped.startswith("line 1 skipped: ")
+    assert summary.startswith("1 answered, ")
+    assert error == "error: lines skipped: 1, as said above; every other one was answered"
+
+
+def test_a_run_that_ends_by_an_error_still_has_its_summary(
+    cli: Cli, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise DataError("too hot")
+
+    monkeypatch.setattr("offramp.runtime.Edge.infer", broken)
+    outcome = cli("run", bundle, "--mode", "local", "--data", "digits")
+    assert outcome.status == 1
+    assert outcome.err == "no sample answered\nerror: too hot\n"
+
+
 def test_a_dead_tail_leaves_the_verdict_to_the_exit(cli: Cli, bundle: Path) -> None:
     outcome = cli("run", bundle, "--tail", "127.0.0.1:1", "--data", "digits", "--limit", 30)
     assert outcome.status == 0
@@ -71,6 +101,34 @@ def test_a_dead_tail_leaves_the_verdict_to_the_exit(cli: Cli, bundle: Path) -> N
     assert len(lines) == 30
     assert {line["source"] for line in lines} == {"exit", "fallback"}
     assert all("127.0.0.1:1 is not there" in line["reason"] for line in lines if line["source"] == "fallback")
+    told, summary = outcome.err.splitlines()
+    assert told == "tail 127.0.0.1:1 is not ready; where it does not answer, the exit's verdict stands"
+    assert "fallback " in summary
+    assert "(tail 127.0.0.1:1 is not there: " in summary
+
+
+def test_a_tail_that_refuses_everything_is_an_error(
+    cli: Cli, bundle: Path, tail: str, tmp_path: Path
+) -> None:
+    other = tmp_path / "digits"  # the tail's model has this name too, but belongs to another head
+    widths = ("--neurons", "64,16,32,10", "--epochs", 1, "--seed", 5)
+    assert cli("train", "-o", other, *widths).status == 0
+    outcome = cli("run", other, "--tail", tail, "--data", "digits", "--mode", "split", "--limit", 3)
+    assert outcome.status == 1
+    assert len(outcome.out.splitlines()) == 3
+    error = outcome.err.splitlines()[-1]
+    assert error.startswith(f"error: all 3 offloads were refused: tail {tail} refused, ")
+
+
+def test_a_tail_that_serves_another_model_is_said_not_to_be_ready(
+    cli: Cli, bundle: Path, tail: str, tmp_path: Path
+) -> None:
+    widths = ("--neurons", "64,16,32,10", "--epochs", 1)
+    assert cli("train", "-o", tmp_path / "other", *widths).status == 0
+    outcome = cli("run", tmp_path / "other", "--tail", tail, "--data", "digits", "--mode", "split")
+    assert outcome.status == 1
+    assert outcome.err.startswith(f"tail {tail} is not ready; ")
+    assert "refused, NOT_FOUND: " in outcome.err.splitlines()[-1]
 
 
 def test_a_device_needs_only_head_and_exit(cli: Cli, bundle: Path, tail: str, tmp_path: Path) -> None:
@@ -92,6 +150,14 @@ def test_classes_are_compared_by_name(cli: Cli, bundle: Path, tmp_path: Path) ->
     assert [line["correct"] for line in lines] == [
         line["label"] == dataset.y[i] for line, i in zip(lines, some, strict=True)
     ]
+
+
+def test_data_of_other_classes_is_one_line(cli: Cli, bundle: Path, tmp_path: Path) -> None:
+    dataset = load("digits")
+    file = tmp_path / "named.npz"
+    np.savez(file, x=dataset.x, y=np.array(["even", "odd"])[dataset.y % 2])
+    outcome = cli("run", bundle, "--mode", "local", "--data", file)
+    assert "named.npz: classes 'even', 'odd' are not among the bundle's '0', '1', " in outcome.error
 
 
 @pytest.mark.parametrize(
@@ -120,7 +186,7 @@ def test_data_of_another_shape_is_one_line(cli: Cli, bundle: Path, tmp_path: Pat
     file = tmp_path / "other.npz"
     np.savez(file, x=np.zeros((40, 5), np.uint8), y=np.arange(40) % 2)
     outcome = cli("run", bundle, "--mode", "local", "--data", file)
-    assert "shape (5,); this network reads (8, 8)" in outcome.error
+    assert "shape (5,); this network reads (8, 8)" in outcome.err
 
 
 @given(st.lists(st.lists(st.integers(0, 255), min_size=3, max_size=3), min_size=2, max_size=2))

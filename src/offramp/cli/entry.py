@@ -31,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = app(arguments, prog_name="offramp", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):
+            raise  # Typer makes SystemExit(1) of a broken pipe, and of nothing else here
         _close_stdout()  # the reader has seen enough, as in `offramp run ... | head`
         return 0
     except (KeyboardInterrupt, typer.Abort):  # Abort: what some versions of Typer make of Ctrl-C

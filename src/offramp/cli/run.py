@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,11 +17,12 @@ from offramp.bundle import Bundle, Preprocessing, present, read
 from offramp.cli.console import note, print_json_line
 from offramp.cli.options import BundleFolder, DataDir, Label, Threads
 from offramp.data import SPLITS, load
-from offramp.errors import ConfigError, DataError
+from offramp.errors import ConfigError, DataError, TailRefusedError
 from offramp.runtime import MODES, Answer, Edge, Mode
 
 STANDARD_INPUT = "-"
 ALL = "all"
+REFUSED = " refused, "  # in the reason of a fallback: the tail is there and answered with an error
 
 
 class Sample(NamedTuple):
@@ -81,17 +82,18 @@ def run(
         if data == STANDARD_INPUT:
             samples = tally.readable(sys.stdin.buffer, content.preprocessing)
         else:
-            samples = _from_data(data, data_dir, label, split, _seed(content, seed))
-        edge.connect(deadline_s)
+            samples = _from_data(data, data_dir, label, split, _seed(content, seed), content.classes)
+        if not edge.connect(deadline_s):
+            note(f"tail {tail} is not ready; where it does not answer, the exit's verdict stands")
+        answers: Iterator[tuple[Sample, Answer]] = ((sample, edge.infer(sample.raw)) for sample in samples)
+        if data == STANDARD_INPUT:
+            answers = tally.digestible(samples, edge)
         try:
-            for sample in islice(samples, limit):
-                print_json_line(tally.count(sample, edge.infer(sample.raw)))
-        except KeyboardInterrupt:
+            for sample, answer in islice(answers, limit):
+                print_json_line(tally.count(sample, answer))
+        finally:
             note(tally.summary())
-            raise
-    note(tally.summary())
-    if tally.n_skipped:
-        raise DataError(f"lines skipped: {tally.n_skipped}, as said above; every other one was answered")
+    tally.check()
 
 
 def sample_from_json(line: bytes, preprocessing: Preprocessing) -> npt.NDArray[Any]:
@@ -125,6 +127,8 @@ class Tally:
     n_labelled: int = 0
     n_skipped: int = 0
     payload_bytes: int = 0
+    n_refused: int = 0
+    reason: str = ""  # of the last fallback
     latencies_s: list[float] = field(default_factory=list)
     sources: Counter[str] = field(default_factory=Counter)
 
@@ -143,7 +147,8 @@ class Tally:
             "payload_bytes": answer.payload_bytes,
         }
         if answer.reason is not None:
-            line["reason"] = answer.reason
+            line["reason"] = self.reason = answer.reason
+            self.n_refused += REFUSED in answer.reason
         if sample.truth is not None:
             line["correct"] = answer.name == sample.truth
             self.n_labelled += 1
@@ -158,8 +163,34 @@ class Tally:
             try:
                 yield Sample(number, sample_from_json(line, preprocessing))
             except DataError as error:
-                self.n_skipped += 1
-                note(f"line {number} skipped: {error}")
+                self.skip(number, error)
+
+    def digestible(self, samples: Iterable[Sample], edge: Edge) -> Iterator[tuple[Sample, Answer]]:
+        """The samples with their answers; one that overflows is left out as an unreadable line is."""
+        for sample in samples:
+            try:
+                answer = edge.infer(sample.raw)
+            except DataError as error:
+                self.skip(sample.id, error)
+            else:
+                yield sample, answer
+
+    def skip(self, line: int, error: DataError) -> None:
+        self.n_skipped += 1
+        note(f"line {line} skipped: {error}")
+
+    def check(self) -> None:
+        """Raise where a run that came to its end has failed all the same.
+
+        Raises:
+            DataError: lines were skipped.
+            TailRefusedError: the tail is there, and took none of the offloads.
+        """
+        n_offloads = self.sources["tail"] + self.sources["fallback"]
+        if self.n_refused and self.n_refused == n_offloads:
+            raise TailRefusedError(f"all {n_offloads} offloads were refused: {self.reason}")
+        if self.n_skipped:
+            raise DataError(f"lines skipped: {self.n_skipped}, as said above; every other one was answered")
 
     def summary(self) -> str:
         """One line for people."""
@@ -170,7 +201,10 @@ class Tally:
         parts = [f"{n:,} answered"]
         if self.n_labelled:
             parts.append(f"accuracy {self.n_correct / self.n_labelled:.2%}")
-        parts += [f"{source} {count / n:.1%}" for source, count in self.sources.most_common()]
+        parts += [
+            f"{source} {count / n:.1%}" + (f" ({self.reason})" if source == "fallback" else "")
+            for source, count in self.sources.most_common()
+        ]
         parts.append(f"{self.payload_bytes / n:.1f} payload bytes a sample")
         parts.append(f"latency p50 {p50:.3g} ms, p99 {p99:.3g} ms")
         return ", ".join(parts)
@@ -199,11 +233,20 @@ def _seed(bundle: Bundle, given: int | None) -> int:
 
 
 def _from_data(
-    source: str, data_dir: Path | None, label: str | None, split: str, seed: int
+    source: str, data_dir: Path | None, label: str | None, split: str, seed: int, classes: Sequence[str]
 ) -> Iterator[Sample]:
     dataset = load(source, data_dir=data_dir, label=label, seed=seed)
+    if strangers := [name for name in dataset.classes if name not in classes]:
+        raise DataError(
+            f"{source}: classes {_quoted(strangers)} are not among the bundle's {_quoted(classes)};"
+            " give samples with the labels of the training data"
+        )
     indices: dict[str, npt.NDArray[np.int64]] = {ALL: np.arange(len(dataset.y))}
     indices |= {name: dataset.splits[name] for name in SPLITS}
     if split not in indices:
         raise ConfigError(f"unknown split {split!r}; use one of {', '.join(indices)}")
     return (Sample(int(i), dataset.x[i], dataset.classes[dataset.y[i]]) for i in indices[split])
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
