@@ -10,7 +10,7 @@ PUBLIC = {
         present read write
     """,
     "cli": "app main",
-    "codec": "CODECS decode encode encoded_size",
+    "codec": "CODECS decode decode_rows encode encode_rows encoded_size",
     "data": "Dataset SPLITS load preprocessing_for",
     "exits": "CRITERIA ExitRule NEVER empirical_threshold max_softmax softmax",
     "kernels": """

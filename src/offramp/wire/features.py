@@ -24,7 +24,7 @@ def features_request(
     Raises:
         InputError: features that the codec refuses.
     """
-    rows = [np.frombuffer(codecs.encode(row, codec), dtype=np.uint8) for row in features]
+    rows = codecs.encode_rows(features, codec)
     parameters = {
         "codec": codec,
         "shape": str(features.shape[1]),
@@ -32,7 +32,7 @@ def features_request(
         "head_digest": head_digest,
     }
     return InferRequest(
-        model_name=model_name, id=id, parameters=parameters, inputs=(Tensor("features", np.stack(rows)),)
+        model_name=model_name, id=id, parameters=parameters, inputs=(Tensor("features", rows),)
     )
 
 
@@ -95,7 +95,7 @@ def _decoded(tensor: Tensor, request: InferRequest, n_features: int) -> npt.NDAr
             f" this model reads 'float32' and '{n_features}'"
         )
     _check_shape(tensor, (codecs.encoded_size(codec, n_features),))
-    return np.stack([codecs.decode(row.tobytes(), codec, n_features) for row in tensor.array])
+    return codecs.decode_rows(tensor.array.view(np.uint8), codec, n_features)
 
 
 def _only(tensors: Sequence[Tensor], what: str) -> Tensor:

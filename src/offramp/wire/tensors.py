@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from offramp.codec.finite import first_not_finite
 from offramp.errors import InputError, WireError
 from offramp.wire import open_inference_pb2 as oip
 
@@ -118,8 +119,7 @@ def _declared(message: TensorMessage) -> tuple[np.dtype[Any], tuple[int, ...]]:
 
 
 def _tensor(name: str, elements: npt.NDArray[Any], shape: tuple[int, ...]) -> Tensor:
-    if elements.dtype.kind == "f" and not np.isfinite(elements).all():
-        index = int(np.flatnonzero(~np.isfinite(elements))[0])
+    if elements.dtype.kind == "f" and (index := first_not_finite(elements)) is not None:
         raise WireError(f"tensor {name!r} holds {elements[index]} at {index}; every value must be finite")
     native: np.dtype[Any] = elements.dtype.newbyteorder("=")
     array: Array = elements.astype(native, copy=False).reshape(shape)
