@@ -121,7 +121,7 @@ FAILED = "^the model failed on this input; the server's log says why$"
 
 
 @pytest.mark.parametrize("model", [raises, answers_nan, answers_too_little, answers_text, overflows])
-def test_one_bad_request_does_not_spoil_the_others(model):
+def test_one_bad_request_does_not_spoil_the_others(model, caplog):
     gate = Gate()
     made = batcher(lambda x: model(gate(x) / 10))
     futures = [made.submit(rows(1))]
@@ -135,6 +135,8 @@ def test_one_bad_request_does_not_spoil_the_others(model):
         else:
             assert future.result(10) == value
     assert gate.batches[1] == [2, 13, 4]
+    (logged,) = caplog.messages
+    assert logged.endswith("rows of shape (1, 1)")
     assert made.submit(rows(5)).result(10) == 5  # and lives on
     made.close()
 

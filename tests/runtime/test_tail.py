@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 import socket
 import threading
 import time
@@ -113,6 +114,31 @@ def test_the_server_answers_while_the_model_computes(bundle, host, call):
         assert oip.ServerLiveResponse.FromString(call(address, "ServerLive", timeout=2)).live
         release.set()
         assert scores_in(waiting.result(10)).shape == (1, 3)
+
+
+def test_the_server_answers_while_it_reads_a_large_request(bundle, loop, call):
+    busy, release = threading.Event(), threading.Event()
+    tail = models_of(bundle)[0]
+
+    def read(request):
+        busy.set()
+        assert release.wait(10)
+        return tail.read(request)
+
+    server = TailServer([dataclasses.replace(tail, read=read)])
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    address = f"127.0.0.1:{server.port}"
+    try:
+        with ThreadPoolExecutor(1) as caller:
+            waiting = caller.submit(call, address, "ModelInfer", plain(features(1000)).to_bytes())
+            assert busy.wait(10)
+            try:
+                assert oip.ServerLiveResponse.FromString(call(address, "ServerLive", timeout=2)).live
+            finally:
+                release.set()
+            assert scores_in(waiting.result(10)).shape == (1000, 3)
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
 
 
 def test_every_fault_of_the_caller_has_its_status_and_a_message(bundle, host, call):

@@ -117,7 +117,8 @@ class Batcher:
             logger.exception("the model failed on rows of shape %s", requests[0].shape)
             return [OfframpError(FAILED)]
         ends = np.cumsum([len(rows) for rows in requests])[:-1]
-        return [_finite(part) for part in np.split(scores, ends)]
+        parts = np.split(scores, ends)
+        return [_finite(part, rows.shape) for part, rows in zip(parts, requests, strict=True)]
 
     def _scores(self, rows: FloatArray) -> FloatArray:
         slices = [rows[i : i + self._max_batch] for i in range(0, len(rows), self._max_batch)]
@@ -130,8 +131,8 @@ class Batcher:
             return np.concatenate(computed).astype(np.float32, copy=False)
 
 
-def _finite(scores: FloatArray) -> FloatArray | OfframpError:
+def _finite(scores: FloatArray, shape: tuple[int, ...]) -> FloatArray | OfframpError:
     if np.isfinite(scores).all():
         return scores
-    logger.error("the model answered NaN or infinity")
+    logger.error("the model answered NaN or infinity to rows of shape %s", shape)
     return OfframpError(FAILED)

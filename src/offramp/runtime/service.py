@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import grpc
 
@@ -13,10 +14,17 @@ from offramp import __version__, wire
 from offramp.errors import InputError, OfframpError, WireError
 from offramp.runtime.batching import Batcher
 from offramp.runtime.models import Model
+from offramp.runtime.network import FloatArray
+
+_T = TypeVar("_T")
 
 logger = logging.getLogger(__name__)
 
 _MAX_DETAILS = 500  # characters: a message may quote what the client sent, and travels as a header
+
+# Larger requests are read in a thread: the event loop has other callers. For smaller ones that costs more
+# time than the reading.
+_LARGE_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -79,15 +87,20 @@ class Service:
         return self._find(query.name, query.version).model.metadata.to_bytes()
 
     async def _model_infer(self, data: bytes) -> bytes:
+        large = len(data) > _LARGE_BYTES
+        request, served, rows = await _run(self._read, data, in_thread=large)
+        scores = await asyncio.wrap_future(served.batcher.submit(rows))
+        response = wire.InferResponse(
+            request.model_name, (wire.Tensor("scores", scores),), model_version="1", id=request.id
+        )
+        return await _run(response.to_bytes, in_thread=large)
+
+    def _read(self, data: bytes) -> tuple[wire.InferRequest, Served, FloatArray]:
         request = wire.InferRequest.from_bytes(data)
         served = self._find(request.model_name, request.model_version)
         _check_head(request, served.model)
         _check_outputs(request)
-        scores = await asyncio.wrap_future(served.batcher.submit(served.model.read(request)))
-        response = wire.InferResponse(
-            request.model_name, (wire.Tensor("scores", scores),), model_version="1", id=request.id
-        )
-        return response.to_bytes()
+        return request, served, served.model.read(request)
 
     def _find(self, name: str, version: str) -> Served:
         served = self._served.get(name)
@@ -99,6 +112,10 @@ class Service:
                 grpc.StatusCode.NOT_FOUND, f"model {name!r} has no version {version!r}; ask for '1' or none"
             )
         return served
+
+
+async def _run(call: Callable[..., _T], *args: object, in_thread: bool) -> _T:
+    return await asyncio.to_thread(call, *args) if in_thread else call(*args)
 
 
 def _check_head(request: wire.InferRequest, model: Model) -> None:
