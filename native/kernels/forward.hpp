@@ -100,16 +100,35 @@ inline void tile_forward(const Junction &j, int64_t first, int64_t last, const f
     }
 }
 
-// One sample as it lies: no conversion; the outputs of a block are the lanes.
-template <int C>
-inline void block_row(const Junction &j, const int32_t *cols, const float *w, const float *bias, const float *x,
-                      float *y) {
-    float sum[C];
-    for (int o = 0; o < C; o++) sum[o] = bias ? bias[o] : 0.0f;
-    for (int64_t k = 0; k < j.degree; k++)
-        for (int64_t i = 0; i < j.r; i++, w += j.c)
-            for (int o = 0; o < C; o++) sum[o] += w[o] * x[cols[k] * j.r + i];
-    for (int o = 0; o < C; o++) y[o] = sum[o];
+// One sample as it lies: no conversion; the outputs of a block are the lanes. U sets of sums hide the latency of the
+// multiply-add.
+template <int C, int U>
+__attribute__((noinline)) void block_row(const Junction &j, const int32_t *cols, const float *w, const float *bias,
+                                         const float *x, float *y) {
+    float sum[U][C] = {};
+    for (int o = 0; o < C; o++) sum[0][o] = bias ? bias[o] : 0.0f;
+    auto edge = [&](int set, float in, const float *weights) __attribute__((always_inline)) {
+        for (int o = 0; o < C; o++) sum[set][o] += weights[o] * in;
+    };
+    if (j.r == 1) {
+        int64_t k = 0;
+        for (; k + U <= j.degree; k += U, w += U * j.c)
+            for (int u = 0; u < U; u++) edge(u, x[cols[k + u]], w + u * j.c);
+        for (; k < j.degree; k++, w += j.c) edge(0, x[cols[k]], w);
+    } else {
+        for (int64_t k = 0; k < j.degree; k++) {
+            const float *in = x + cols[k] * j.r;
+            int64_t i = 0;
+            for (; i + U <= j.r; i += U, w += U * j.c)
+                for (int u = 0; u < U; u++) edge(u, in[i + u], w + u * j.c);
+            for (; i < j.r; i++, w += j.c) edge(0, in[i], w);
+        }
+    }
+    for (int o = 0; o < C; o++) {
+        float total = sum[0][o];
+        for (int u = 1; u < U; u++) total += sum[u][o];
+        y[o] = total;
+    }
 }
 
 // The same for wide blocks: the weights are read in the order in which they lie, the sums are kept in y.
@@ -141,9 +160,9 @@ inline void row_forward(const Junction &j, int64_t first, int64_t last, const fl
         auto group = [&](auto run, int64_t size) {
             for (; o + size <= j.c; o += size) run(j, cols, w + o, b ? b + o : nullptr, x, y + block * j.c + o);
         };
-        group(block_row<8>, 8);
-        group(block_row<4>, 4);
-        group(block_row<1>, 1);
+        group(block_row<8, 4>, 8);
+        group(block_row<4, 4>, 4);
+        group(block_row<1, 8>, 1);
     }
 }
 
