@@ -6,8 +6,8 @@ import pytest
 
 PUBLIC = {
     "bundle": """
-        Bundle Layer LinearLayer PARTS Part Preprocessing ReluLayer SparseLinearLayer part_bytes
-        present read write
+        Bundle Layer LinearLayer PARTS Part Preprocessing ReluLayer SparseLinearLayer
+        check_writable part_bytes present read write
     """,
     "cli": "app main",
     "codec": "CODECS decode decode_rows encode encode_rows encoded_size",

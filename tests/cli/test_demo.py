@@ -95,6 +95,12 @@ def test_the_small_dense_head_has_about_as_many_parameters_as_the_sparse_one(nam
         (["--samples", "few"], "'few' is no whole number above 0; write it as in 1000 or all"),
         (["--json", "absent/x.json"], "absent/x.json: cannot be written, "),
         (["--html", "absent/x.html"], "absent/x.html: cannot be written, "),
+        (["--json", "."], ".: is a folder; give a file"),
+        (["--html", "."], ".: is a folder; give a file"),
+        (["--deadline-s", "3600"], "'--deadline-s'"),
+        (["--deadline-s", "nan"], "'--deadline-s'"),
+        (["--delay-ms", "inf"], "'--delay-ms'"),
+        (["--threads", "100000"], "'--threads'"),
         (["--out-dir", "/dev/null/x"], "/dev/null/x: Not a directory"),
         (["--rate-bits-per-s", "0"], "'--rate-bits-per-s'"),
     ],
@@ -105,3 +111,15 @@ def test_what_cannot_be_shown_is_one_line(
     monkeypatch.chdir(tmp_path)
     assert words in cli("demo", *arguments).error
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_no_bundle_is_found_before_any_work(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("offramp.data.load", lambda *_, **__: pytest.fail("work was done"))
+    mine = tmp_path / "offramp-demo" / "sparse" / "thesis.txt"
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    assert "offramp-demo/sparse: not replaced, because it holds 'thesis.txt'" in cli("demo").error
+    assert mine.exists()

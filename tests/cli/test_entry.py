@@ -1,4 +1,7 @@
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ import typer
 
 import offramp as package
 from offramp.cli.entry import main, one_line
-from offramp.errors import DataError
+from offramp.errors import BundleError, DataError
 
 Cli = Callable[..., Any]
 
@@ -61,6 +64,41 @@ def test_an_error_of_several_lines_becomes_one() -> None:
 
 def test_an_error_of_the_system_names_the_file() -> None:
     assert one_line(PermissionError(13, "Permission denied", "there")) == "there: Permission denied"
+
+
+def test_an_error_of_the_system_without_a_file_is_no_bug() -> None:
+    assert one_line(OSError(28, "No space left on device")) == "standard output: No space left on device"
+    assert one_line(OSError(24, "Too many open files")) == "system: Too many open files"
+
+
+def test_a_full_disk_behind_standard_output_is_one_line(bundle: Path) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        for command in ("inspect", "run --mode local --data digits --limit 1"):
+            name, *options = command.split()
+            done = subprocess.run(
+                [sys.executable, "-m", "offramp", name, bundle, *options],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            assert done.returncode == 1
+            assert done.stderr.splitlines()[-1] == "error: standard output: No space left on device"
+
+
+def test_a_terminal_without_unicode_gets_escapes(bundle: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "offramp", "inspect", bundle],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"64 \u2192 16" in done.stdout
+
+
+def test_advice_for_callers_reads_as_options() -> None:
+    error = BundleError("x: exists already; give another path, or overwrite=True to replace a bundle")
+    assert one_line(error) == "x: exists already; give another path, or --overwrite to replace a bundle"
 
 
 def test_an_unforeseen_error_is_called_a_bug() -> None:

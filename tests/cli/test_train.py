@@ -97,7 +97,10 @@ def test_a_bundle_is_replaced_only_when_asked(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "m"
     assert cli("train", "-o", path, *SMALL).status == 0
     before = read(path).head_digest
-    assert "exists already; give another --output, or --overwrite" in cli("train", "-o", path, *SMALL).error
+    assert (
+        "exists already; give another path, or --overwrite to replace"
+        in cli("train", "-o", path, *SMALL).error
+    )
     assert read(path).head_digest == before
     assert cli("train", "-o", path, *SMALL, "--seed", 1, "--overwrite").status == 0
     assert read(path).head_digest != before
@@ -108,8 +111,8 @@ def test_a_bundle_is_replaced_only_when_asked(cli: Cli, tmp_path: Path) -> None:
     [
         (["--data", "cifar"], "cifar: no known data set; use digits, mnist or a .npz, .csv or .parquet file"),
         (["--data", "absent.csv", "--label", "x"], "absent.csv: no such file"),
-        (["--data", "table.csv", "--label", "y"], "no column 'y'; give label= one of 'a', 'state'"),
-        (["--data", "table.csv"], "no label column named; give label= one of 'a', 'state'"),
+        (["--data", "table.csv", "--label", "y"], "no column 'y'; give --label, one of 'a', 'state'"),
+        (["--data", "table.csv"], "no label column named; give --label, one of 'a', 'state'"),
         (
             ["--neurons", "64,40,10", "--out-degrees", "3,10"],
             "out_degree=3 gives 192 edges, which 40 outputs",
@@ -130,8 +133,10 @@ def test_a_bundle_is_replaced_only_when_asked(cli: Cli, tmp_path: Path) -> None:
         (["--pool", "3"], "pool=3 on samples of shape (8, 8)"),
         (["--epochs", "0"], "'--epochs'"),
         (["--max-accuracy-drop", "2"], "'--max-accuracy-drop'"),
-        (["-o", "/dev/null/model"], "/dev/null/model: cannot be written, /dev/null is no folder"),
+        (["-o", "/dev/null/model"], "/dev/null/model: cannot be written: Not a directory"),
         (["-o", "table.csv"], "table.csv: exists already"),
+        (["-o", "table.csv", "--overwrite"], "table.csv: not replaced, because it is no folder"),
+        (["--threads", "100000"], "'--threads'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -146,6 +151,15 @@ def test_what_cannot_be_trained_is_one_line_and_leaves_nothing(
     assert outcome.out == ""
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
     assert Path("table.csv").read_text(encoding="utf-8") == table
+
+
+def test_a_dangling_link_is_found_before_any_work(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offramp.cli.train.load", lambda *_, **__: pytest.fail("work was done"))
+    (tmp_path / "link").symlink_to(tmp_path / "absent")
+    assert "link: exists already" in cli("train", "-o", tmp_path / "link").error
+    assert "link: not replaced" in cli("train", "-o", tmp_path / "link", "--overwrite").error
 
 
 @given(st.integers(1, 300), st.integers(1, 40), st.data())

@@ -4,7 +4,7 @@ from offramp.bundle.bundle import PARTS, Bundle
 from offramp.bundle.layers import Layer, LinearLayer, ReluLayer, SparseLinearLayer
 from offramp.bundle.part import Part
 from offramp.bundle.preprocessing import Preprocessing
-from offramp.bundle.store import part_bytes, present, read, write
+from offramp.bundle.store import check_writable, part_bytes, present, read, write
 
 __all__ = [
     "PARTS",
@@ -15,6 +15,7 @@ __all__ = [
     "Preprocessing",
     "ReluLayer",
     "SparseLinearLayer",
+    "check_writable",
     "part_bytes",
     "present",
     "read",

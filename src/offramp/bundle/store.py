@@ -42,13 +42,8 @@ def write(bundle: Bundle, path: str | os.PathLike[str], *, overwrite: bool = Fal
     """
     folder = Path(os.path.abspath(path))
     files = _files(bundle)
+    check_writable(folder, overwrite=overwrite)
     replaces = os.path.lexists(folder)
-    if replaces and not overwrite:
-        raise BundleError(
-            f"{folder}: exists already; give another path, or overwrite=True to replace a bundle"
-        )
-    if replaces:
-        _check_replaceable(folder)
     token = secrets.token_hex(4)
     fresh = folder.with_name(f".{folder.name}.new-{token}")
     stale = folder.with_name(f".{folder.name}.old-{token}")
@@ -68,6 +63,27 @@ def write(bundle: Bundle, path: str | os.PathLike[str], *, overwrite: bool = Fal
         raise BundleError(
             f"{folder}: cannot be written: {error.strerror}; check the folder it is to lie in"
         ) from error
+
+
+def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Raise BundleError where `write` would refuse, as far as can be told without writing.
+
+    For asking before long work.
+    """
+    folder = Path(os.path.abspath(path))
+    parent = folder.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        number = errno.EACCES if parent.is_dir() else errno.ENOTDIR if parent.exists() else errno.ENOENT
+        raise BundleError(
+            f"{folder}: cannot be written: {os.strerror(number)}; check the folder it is to lie in"
+        )
+    if not os.path.lexists(folder):
+        return
+    if not overwrite:
+        raise BundleError(
+            f"{folder}: exists already; give another path, or overwrite=True to replace a bundle"
+        )
+    _check_replaceable(folder)
 
 
 def read(path: str | os.PathLike[str], *, parts: Sequence[str] = PARTS) -> Bundle:

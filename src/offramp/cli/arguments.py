@@ -1,5 +1,7 @@
 """Values that people type: lists of widths, blocks, counts. What cannot be read names its option."""
 
+import math
+
 import typer
 
 AUTO = 0  # a width that follows from the data
@@ -37,6 +39,13 @@ def block(text: str, option: str) -> tuple[int, int]:
             f"{text!r} is no block; write inputs x outputs, as in 4x4", param_hint=option
         )
     return _positive(parts[0], option, "4x4"), _positive(parts[1], option, "4x4")
+
+
+def finite(value: float) -> float:
+    """The number, which a minimum and a maximum alone would let be NaN."""
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no finite number")
+    return value
 
 
 def _positive(text: str, option: str, example: str) -> int:

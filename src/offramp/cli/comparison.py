@@ -48,9 +48,9 @@ class Settings:
 
 def compare(designs: Mapping[str, Design], dataset: Dataset, settings: Settings, *, out_dir: Path) -> Result:
     """Train all networks, write their bundles into `out_dir`, stream test samples in every mode."""
-    trained = {name: _train(name, dataset, design, settings) for name, design in designs.items()}
-    for name, (bundle, _) in trained.items():
-        write(bundle, out_dir / name, overwrite=True)
+    trained = {
+        name: _train(name, dataset, design, settings, out_dir=out_dir) for name, design in designs.items()
+    }
     stream, n_test = _stream(dataset, settings)
     rows = [
         row
@@ -72,11 +72,14 @@ def compare(designs: Mapping[str, Design], dataset: Dataset, settings: Settings,
     )
 
 
-def _train(name: str, dataset: Dataset, design: Design, settings: Settings) -> tuple[Bundle, History]:
+def _train(
+    name: str, dataset: Dataset, design: Design, settings: Settings, *, out_dir: Path
+) -> tuple[Bundle, History]:
     recipe = replace(RECIPES[RECIPE], epochs=settings.epochs, batch_size=settings.batch_size)
     bundle, history = train_bundle(
         name, dataset, design, recipe, seed=settings.seed, threads=settings.threads
     )
+    write(bundle, out_dir / name, overwrite=True)
     accuracy = bundle.training["validation_accuracy"]["tail"]
     note(f"{name}: trained in {history.seconds:.1f} s, validation accuracy {accuracy:.2%}")
     return bundle, history

@@ -26,8 +26,12 @@ def progress() -> Progress:
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
-def check_folder(path: Path) -> None:
-    """Raise ConfigError unless the folder that `path` is to lie in is there and may be written to."""
+def check_file(path: Path) -> None:
+    """Raise ConfigError unless a file can be written at `path`."""
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; give a file")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise ConfigError(f"{path}: a file that may not be written to; give another path")
     parent = path.resolve().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise ConfigError(

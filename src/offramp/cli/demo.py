@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from offramp.bundle import check_writable
 from offramp.cli import arguments
-from offramp.cli.console import check_folder, note, print_wide
-from offramp.cli.options import DataDir
+from offramp.cli.console import check_file, note, print_wide
+from offramp.cli.options import MAX_DEADLINE_S, MAX_THREADS, DataDir
 from offramp.errors import ConfigError
 from offramp.report import accuracy_margin, html_page, results_table, to_json
 
@@ -59,9 +60,21 @@ def demo(
     json_file: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = Path("report.json"),
     html_file: Annotated[Path, typer.Option("--html", help="Where the page goes.")] = Path("report.html"),
     out_dir: Annotated[Path, typer.Option(help="Where the three bundles go.")] = Path("offramp-demo"),
-    rate_bits_per_s: Annotated[float, typer.Option(min=1, help="Rate of the link, each way.")] = 1e6,
-    delay_ms: Annotated[float, typer.Option(min=0, help="Delay of the link, each way.")] = 5.0,
-    deadline_s: Annotated[float, typer.Option(min=0.001, help="How long the edge waits for the tail.")] = 2.0,
+    rate_bits_per_s: Annotated[
+        float, typer.Option(min=1, callback=arguments.finite, help="Rate of the link, each way.")
+    ] = 1e6,
+    delay_ms: Annotated[
+        float, typer.Option(min=0, callback=arguments.finite, help="Delay of the link, each way.")
+    ] = 5.0,
+    deadline_s: Annotated[
+        float,
+        typer.Option(
+            min=0.001,
+            max=MAX_DEADLINE_S,
+            callback=arguments.finite,
+            help="How long the edge waits for the tail.",
+        ),
+    ] = 2.0,
     samples: Annotated[
         str, typer.Option(help="Test samples to stream, drawn at random where there are more; or all.")
     ] = "1000",
@@ -69,7 +82,9 @@ def demo(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the training data.", show_default="by data set")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of training, of the edge, of the tail.")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=1, max=MAX_THREADS, help="Threads of training, of the edge, of the tail.")
+    ] = 1,
 ) -> None:
     """Train three split networks, put a slow link between device and server, and compare.
 
@@ -104,9 +119,12 @@ def demo(
         threads=threads,
     )
     for file in (json_file, html_file):
-        check_folder(file)
+        check_file(file)
     out_dir.mkdir(parents=True, exist_ok=True)
-    result = compare(trio.designs(), load(data, data_dir=data_dir, seed=seed), settings, out_dir=out_dir)
+    designs = trio.designs()
+    for name in designs:
+        check_writable(out_dir / name, overwrite=True)
+    result = compare(designs, load(data, data_dir=data_dir, seed=seed), settings, out_dir=out_dir)
     json_file.write_bytes(to_json(result))
     html_file.write_text(html_page(result), encoding="utf-8")
     print_wide(results_table(result.rows, title=result.title))

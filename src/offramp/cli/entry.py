@@ -1,6 +1,9 @@
 """What runs when somebody types `offramp`: the commands, and what becomes of their errors."""
 
+import errno
+import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +22,9 @@ EXTRAS = {  # optional package -> the extra of offramp that brings it
     "jinja2": "report",
 }
 
+OPTIONS = {"give label=": "give --label,", "overwrite=True": "--overwrite"}  # advice to callers -> to people
+WRITING = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)  # named no file: it was standard output
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; give its exit status: 0, 1 (failed), 2 (used wrongly) or 130 (interrupted).
@@ -26,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     An error becomes one line on standard error. With --debug, anywhere among the arguments, it is raised.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # better than no answer
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
@@ -42,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)  # noqa: T201
+        try:
+            sys.stdout.flush()
+        except OSError:  # said above
+            _close_stdout()
         return getattr(error, "exit_code", 1)
     return status if isinstance(status, int) else 0
 
@@ -53,7 +66,7 @@ def one_line(error: BaseException) -> str:
 
 def _message(error: BaseException) -> str:
     if isinstance(error, OfframpError):
-        return str(error)
+        return re.sub("|".join(OPTIONS), lambda found: OPTIONS[found[0]], str(error))
     if isinstance(error, ModuleNotFoundError) and (name := (error.name or "").partition(".")[0]) in EXTRAS:
         return (
             f"this command needs {name}, which is not installed; run: pip install 'offramp[{EXTRAS[name]}]'"
@@ -61,8 +74,9 @@ def _message(error: BaseException) -> str:
     if hasattr(error, "format_message"):  # wrong usage, in Typer's words
         command = getattr(getattr(error, "ctx", None), "command_path", "offramp")
         return f"{error.format_message().rstrip('.')}; see {command} --help"
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror is not None:
+        place = "standard output" if error.errno in WRITING else "system"
+        return f"{place if error.filename is None else error.filename}: {error.strerror}"
     return f"{type(error).__name__}: {error}; this is a bug in offramp, --debug shows where"
 
 

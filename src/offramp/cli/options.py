@@ -17,7 +17,9 @@ DataDir = Annotated[
 Label = Annotated[
     str | None, typer.Option(help="Column with the labels of a .csv or .parquet file.", show_default=False)
 ]
-Threads = Annotated[int, typer.Option(min=1, help="Threads of the kernels.")]
+MAX_THREADS = 1024  # more is a slip of the finger
+MAX_DEADLINE_S = 3599.0
+Threads = Annotated[int, typer.Option(min=1, max=MAX_THREADS, help="Threads of the kernels.")]
 BundleFolder = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="The folder that offramp train wrote.", show_default=False)
 ]

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import typer
 
 from offramp.bundle import Bundle, Preprocessing, present, read
+from offramp.cli.arguments import finite
 from offramp.cli.console import note, print_json_line
-from offramp.cli.options import BundleFolder, DataDir, Label, Threads
+from offramp.cli.options import MAX_DEADLINE_S, BundleFolder, DataDir, Label, Threads
 from offramp.data import SPLITS, load
 from offramp.errors import ConfigError, DataError, TailRefusedError
 from offramp.runtime import MODES, Answer, Edge, Mode
@@ -58,7 +59,13 @@ def run(
         int | None, typer.Option(min=1, help="Stop after so many samples.", show_default=False)
     ] = None,
     deadline_s: Annotated[
-        float, typer.Option(min=0.001, help="How long to wait for the tail before the exit's verdict stands.")
+        float,
+        typer.Option(
+            min=0.001,
+            max=MAX_DEADLINE_S,
+            callback=finite,
+            help="How long to wait for the tail before the exit's verdict stands.",
+        ),
     ] = 0.5,
     threads: Threads = 1,
 ) -> None:

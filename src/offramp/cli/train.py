@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offramp.bundle import Bundle, part_bytes, write
+from offramp.bundle import Bundle, check_writable, part_bytes, write
 from offramp.cli import arguments
-from offramp.cli.console import check_folder, print_json, print_line
-from offramp.cli.options import Data, DataDir, Label
+from offramp.cli.console import print_json, print_line
+from offramp.cli.options import MAX_THREADS, Data, DataDir, Label
 from offramp.data import Dataset, load
-from offramp.errors import BundleError, ConfigError
+from offramp.errors import ConfigError
 
 if TYPE_CHECKING:
     from offramp.train import Recipe
@@ -73,7 +73,11 @@ def train(
     codec: Annotated[str, typer.Option(help="How features cross the wire: float32 or float16.")] = "float32",
     threads: Annotated[
         int,
-        typer.Option(min=1, help="Threads of Torch and the kernels; small networks are fastest with one."),
+        typer.Option(
+            min=1,
+            max=MAX_THREADS,
+            help="Threads of Torch and the kernels; small networks are fastest with one.",
+        ),
     ] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle at --output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -94,7 +98,7 @@ def train(
 
     if recipe not in RECIPES:
         raise ConfigError(f"unknown recipe {recipe!r}; use one of {', '.join(RECIPES)}")
-    _check_output(output, overwrite)  # now, and not after minutes of training
+    check_writable(output, overwrite=overwrite)  # now, and not after minutes of training
     design = Design(
         neurons=arguments.widths(neurons, "--neurons"),
         out_degrees=None if out_degrees is None else arguments.degrees(out_degrees, "--out-degrees"),
@@ -127,14 +131,6 @@ def bundle_name(path: Path) -> str:
     """A name for the models of the bundle at `path`: its folder's, without what names cannot hold."""
     folder = path.resolve().name.removesuffix(".bundle")
     return re.sub(r"[^A-Za-z0-9._-]+", "-", folder).lstrip("._-")[:100] or "model"
-
-
-def _check_output(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise BundleError(
-            f"{path}: exists already; give another --output, or --overwrite to replace a bundle"
-        )
-    check_folder(path)
 
 
 def _batch_size(dataset: Dataset, recipe: "Recipe") -> int:
