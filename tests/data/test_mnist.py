@@ -14,7 +14,7 @@ from offramp.errors import DataError
 
 @pytest.mark.parametrize("dotted", [False, True], ids=["dash", "dot"])
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
-@pytest.mark.parametrize("below", ["", "mnist"], ids=["the folder", "the folder above"])
+@pytest.mark.parametrize("below", ["", "raw"], ids=["the folder", "the folder above"])
 def test_the_four_files_are_found_under_all_their_names(data_workshop, tmp_path, dotted, zipped, below):
     arrays = data_workshop.write_mnist(tmp_path / below, zipped=zipped, dotted=dotted)
     data = load("mnist", data_dir=tmp_path)
@@ -39,11 +39,20 @@ def test_the_environment_names_the_folder_when_the_caller_does_not(data_workshop
     assert len(load("mnist", data_dir=tmp_path / "two").split("test")[1]) == 7
 
 
+def test_of_many_folders_the_one_called_mnist_is_taken(data_workshop, tmp_path):
+    data_workshop.write_mnist(tmp_path / "FashionMNIST")
+    data_workshop.write_mnist(tmp_path / "MNIST", n_test=7)
+    assert len(load("mnist", data_dir=tmp_path).split("test")[1]) == 7
+    (tmp_path / "MNIST").rename(tmp_path / "other")
+    with pytest.raises(DataError, match="files are in FashionMNIST and in other; give one of these folders"):
+        load("mnist", data_dir=tmp_path)
+
+
 def test_missing_files_are_listed(data_workshop, tmp_path):
     data_workshop.write_mnist(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(
-        DataError, match=r"neither here nor in its folder mnist: t10k-labels-idx1-ubyte\[.gz\]; put"
+        DataError, match=r"neither here nor in a folder in it: t10k-labels-idx1-ubyte\[.gz\]; put"
     ):
         load("mnist", data_dir=tmp_path)
 

@@ -65,6 +65,10 @@ def test_splits_that_are_given_are_taken(save):
     }
 
 
+def test_a_suffix_in_capitals_is_the_same(save):
+    assert len(load(save().rename(save().with_suffix(".NPZ"))).y) == 40
+
+
 class Bomb:
     def __reduce__(self):
         return (pytest.fail, ("code from the file was run",))
@@ -78,7 +82,7 @@ class Bomb:
         ({"x": X.astype(complex)}, "x is complex128 .*real numbers"),
         ({"x": X.astype(str)}, "x is <U32 .*real numbers"),
         ({"x": np.where(X == 7, np.nan, X)}, "own: sample 2 holds nan"),
-        ({"x": np.where(X == 7, 1e39, X)}, "own: sample 2 holds inf"),
+        ({"x": np.where(X == 7, 1e39, X)}, "own.npz: sample 2 holds 1e\\+39, too large for float32; repair"),
         ({"y": Y[:, None]}, r"labels y are <U3 \(40, 1\); labels are \(N,\) integers or text"),
         ({"y": np.zeros(40)}, r"labels y are float64 \(40,\); labels are \(N,\) integers or text"),
         ({"y": np.zeros(40, int)}, "labels y hold '0' only; a classifier needs two classes or more"),

@@ -44,6 +44,11 @@ def test_columns_become_features_in_their_order_and_the_label_column_classes(sav
     assert sum(len(index) for index in data.splits.values()) == 20
 
 
+def test_a_suffix_in_capitals_is_the_same(save):
+    path = save()
+    assert len(load(path.rename(path.with_suffix(path.suffix.upper())), label="kind").y) == 20
+
+
 def test_any_column_can_be_the_label(save):
     data = load(save(kind=None, width=[10, 9] * 10), label="width")
     assert data.classes == ("9", "10")
@@ -76,7 +81,11 @@ def test_any_column_can_be_the_label(save):
             "kind",
             "column 'length' holds inf in row 20; repair or remove",
         ),
-        ({"length": [0.5, 1e39] * 10}, "kind", "column 'length' holds inf in row 2; repair or remove"),
+        (
+            {"length": [0.5, 1e39] * 10},
+            "kind",
+            r"column 'length' holds 1e\+39 in row 2, too large for float32; repair",
+        ),
         (
             {"kind": ["bee", "ant"] * 8 + ["cat"] * 4},
             "kind",

@@ -49,19 +49,18 @@ class Dataset:
         n = len(self.y)
         if self.y.shape != (n,) or len(self.x) != n or self.x.ndim < 2 or n == 0:
             raise DataError(
-                f"{self.name}: x {self.x.shape} and y {self.y.shape} do not fit; give (N, *shape) and (N,),"
-                " N > 0"
+                f"{self.name}: x {self.x.shape} and y {self.y.shape} do not fit;"
+                " give (N, *shape) and (N,), N > 0"
             )
         if self.x.dtype not in (np.uint8, np.float32) or self.y.dtype != np.int64:
             raise DataError(
-                f"{self.name}: x is {self.x.dtype}, y is {self.y.dtype}; give x as uint8 or float32 and y"
-                " as int64"
+                f"{self.name}: x is {self.x.dtype}, y is {self.y.dtype};"
+                " give x as uint8 or float32 and y as int64"
             )
         if len(self.classes) < 2 or self.y.min() < 0 or self.y.max() >= len(self.classes):
             raise DataError(
                 f"{self.name}: labels {self.y.min()}..{self.y.max()} for {len(self.classes)} classes;"
-                " labels are"
-                " positions in two classes or more"
+                " labels are positions in two classes or more"
             )
         if self.x.dtype == np.float32:
             self._check_finite()
@@ -72,9 +71,8 @@ class Dataset:
         if not finite.all():
             where = np.argwhere(~finite)[0]
             raise DataError(
-                f"{self.name}: sample {where[0]} holds {self.x[tuple(where)]}; remove or repair samples"
-                " with NaN"
-                " or infinity"
+                f"{self.name}: sample {where[0]} holds {self.x[tuple(where)]};"
+                " remove or repair samples with NaN or infinity"
             )
 
     def _check_splits(self, n: int) -> None:
@@ -85,8 +83,8 @@ class Dataset:
             index = self.splits[split]
             if index.ndim != 1 or index.dtype != np.int64 or len(index) == 0:
                 raise DataError(
-                    f"{self.name}: split {split} is {index.dtype} {index.shape}; give sample numbers, one"
-                    " or more"
+                    f"{self.name}: split {split} is {index.dtype} {index.shape};"
+                    " give sample numbers, one or more"
                 )
             if index.min() < 0 or index.max() >= n:
                 raise DataError(
@@ -95,9 +93,8 @@ class Dataset:
             uses += np.bincount(index, minlength=n)
         if uses.max() > 1:
             raise DataError(
-                f"{self.name}: sample {int(uses.argmax())} is used {uses.max()} times; splits must not"
-                " overlap, or"
-                " figures come from samples already seen"
+                f"{self.name}: sample {int(uses.argmax())} is used {uses.max()} times;"
+                " splits must not overlap, or figures come from samples already seen"
             )
 
     @property

@@ -43,9 +43,8 @@ def _parse(path: Path, stream: BinaryIO, n_dimensions: int) -> npt.NDArray[np.ui
     wanted = bytes([0, 0, 8, n_dimensions])
     if head != wanted:
         raise DataError(
-            f"{path}: starts with {head.hex() or 'nothing'}; an idx file of {n_dimensions}-dimensional"
-            " bytes starts"
-            f" with {wanted.hex()}"
+            f"{path}: starts with {head.hex() or 'nothing'};"
+            f" an idx file of {n_dimensions}-dimensional bytes starts with {wanted.hex()}"
         )
     sides = stream.read(4 * n_dimensions)
     if len(sides) < 4 * n_dimensions:

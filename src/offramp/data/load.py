@@ -26,7 +26,7 @@ def load(
 
     Args:
         source: "digits" (comes with scikit-learn), "mnist", or a .npz, .csv or .parquet file.
-        data_dir: for mnist, the folder with its four files or the one above; by default the environment's
+        data_dir: for mnist, the folder with its four files or the one above it; by default the environment's
             OFFRAMP_DATA_DIR, and without that they are downloaded once.
         label: for .csv and .parquet, the name of the label column.
         seed: 0 or more.
@@ -38,7 +38,8 @@ def load(
     if seed < 0:
         raise DataError(f"seed={seed}; use 0 or more")
     path = Path(source)
-    table = path.suffix in (".csv", ".parquet")
+    suffix = path.suffix.lower()
+    table = suffix in (".csv", ".parquet")
     if label is not None and not table:
         raise DataError(f"label={label!r} with {source}; only .csv and .parquet files have a label column")
     if source == "digits":
@@ -46,7 +47,7 @@ def load(
     if source == "mnist":
         chosen = os.environ.get(DATA_DIR_VARIABLE) if data_dir is None else data_dir
         return load_mnist(Path(chosen) if chosen else None, seed=seed)
-    if not table and path.suffix != ".npz":
+    if not table and suffix != ".npz":
         raise DataError(f"{source}: no known data set; use digits, mnist or a .npz, .csv or .parquet file")
     if not path.is_file():
         raise DataError(f"{path}: no such file; give digits, mnist or the path of an existing file")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,8 @@ def load_mnist(data_dir: Path | None, *, seed: int) -> Dataset:
         labels.append(y)
     if images[0].shape[1:] != images[1].shape[1:]:
         raise DataError(
-            f"mnist: training images are {images[0].shape[1:]}, test images {images[1].shape[1:]}; they"
-            " must agree"
+            f"mnist: training images are {images[0].shape[1:]}, test images {images[1].shape[1:]};"
+            " they must agree"
         )
     splits = with_given_test(len(labels[0]), len(labels[1]), seed=seed)
     classes = tuple(str(k) for k in range(N_CLASSES))
@@ -81,21 +82,32 @@ def _find(data_dir: Path) -> dict[str, Path]:
         raise DataError(
             f"{data_dir}: no such folder; give the one with the MNIST files, or none to download them"
         )
-    for folder in (data_dir, data_dir / "mnist"):
-        paths = {file: path for file in FILES if (path := _variant(folder, file)) is not None}
-        if len(paths) == len(FILES):
-            return paths
-        if paths:
-            break
-    missing = ", ".join(f"{file}[.gz]" for file in FILES if file not in paths)
+    found = {folder: _files(folder) for folder in (data_dir, *sorted(data_dir.glob("*/")))}
+    complete = [folder for folder, files in found.items() if len(files) == len(FILES)]
+    if data_dir in complete:
+        complete = [data_dir]
+    if len(complete) > 1:  # other data sets come in files of the same names
+        complete = [folder for folder in complete if folder.name.lower() == "mnist"] or complete
+    if len(complete) > 1:
+        folders = " and in ".join(folder.name for folder in complete)
+        raise DataError(f"{data_dir}: the four files are in {folders}; give one of these folders")
+    if complete:
+        return found[complete[0]]
+    nearest = max(found.values(), key=len)
+    missing = ", ".join(f"{file}[.gz]" for file in FILES if file not in nearest)
     raise DataError(
-        f"{data_dir}: neither here nor in its folder mnist: {missing}; put the four MNIST files there"
+        f"{data_dir}: neither here nor in a folder in it: {missing}; put the four MNIST files there"
     )
 
 
+def _files(folder: Path) -> dict[str, Path]:
+    return {file: path for file in FILES if (path := _variant(folder, file)) is not None}
+
+
 def _variant(folder: Path, file: str) -> Path | None:
-    names = (file, f"{file}.gz", file.replace("-idx", ".idx"), f"{file.replace('-idx', '.idx')}.gz")
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    dotted = file.replace("-idx", ".idx")
+    paths = (folder / name for name in (file, f"{file}.gz", dotted, f"{dotted}.gz"))
+    return next((path for path in paths if os.path.isfile(path)), None)  # False where we may not look
 
 
 def _download() -> dict[str, Path]:
@@ -132,9 +144,8 @@ def _fetch(pooch: Any, folder: Path, file: str) -> Path:
             )
         return path
     raise DataError(
-        f"{file}.gz could not be downloaded ({'; '.join(failures)}); go online, or set OFFRAMP_DATA_DIR or"
-        " --data-dir"
-        " to a folder with the four MNIST files"
+        f"{file}.gz could not be downloaded ({'; '.join(failures)}); go online, or set"
+        " OFFRAMP_DATA_DIR or --data-dir to a folder with the four MNIST files"
     )
 
 

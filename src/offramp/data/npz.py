@@ -71,8 +71,15 @@ def _samples(path: Path, x: Array) -> Array:
         raise DataError(f"{path}: x is {x.dtype} {x.shape}; give (N, *shape) of uint8 or other real numbers")
     if x.dtype == np.uint8:
         return x
-    with np.errstate(over="ignore"):  # becomes infinity, which Dataset reports
-        return x.astype(np.float32)
+    with np.errstate(over="ignore"):  # becomes infinity, reported here
+        samples = x.astype(np.float32)
+    too_large = np.isinf(samples) & np.isfinite(x)
+    if too_large.any():
+        where = tuple(np.argwhere(too_large)[0])
+        raise DataError(
+            f"{path}: sample {where[0]} holds {x[where]}, too large for float32; repair or remove that sample"
+        )
+    return samples
 
 
 def _index(path: Path, name: SplitName, arrays: dict[str, Array]) -> IntArray:

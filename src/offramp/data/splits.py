@@ -32,9 +32,8 @@ def stratified(y: IntArray, classes: tuple[str, ...], *, seed: int) -> dict[Spli
         m = len(members)
         if m < MIN_PER_CLASS:
             raise DataError(
-                f"class {name!r} has {m} samples; four splits need at least {MIN_PER_CLASS}: add some, or"
-                " remove the"
-                " class"
+                f"class {name!r} has {m} samples; four splits need at least {MIN_PER_CLASS}:"
+                " add some, or remove the class"
             )
         n_tenth, n_fifth = max(1, m // 10), max(1, m // 5)
         purpose[members] = "train"

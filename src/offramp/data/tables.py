@@ -42,7 +42,7 @@ def _read(path: Path) -> tuple[Any, list[str]]:
     purpose = f"reading {path.suffix} files"
     arrow = load_extra("pyarrow", purpose=purpose)
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             with load_extra("pyarrow.parquet", purpose=purpose).ParquetFile(path) as file:
                 table = file.read()
         else:
@@ -70,17 +70,19 @@ def _feature(path: Path, name: str, column: Any) -> Array:
     types = load_extra("pyarrow.types", purpose="reading tables")
     if not (types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type)):
         raise DataError(
-            f"{path}: feature column {name!r} is {column.type}, not numeric; turn it into numbers, or"
-            " remove it"
+            f"{path}: feature column {name!r} is {column.type}, not numeric;"
+            " turn it into numbers, or remove it"
         )
     _check_complete(path, name, column)
+    held = column.to_numpy()
     with np.errstate(over="ignore"):  # becomes infinity, reported here
-        values: Array = column.to_numpy().astype(np.float32)
+        values: Array = held.astype(np.float32)
     finite = np.isfinite(values)
     if not finite.all():
         row = int(np.argmin(finite))
+        why = ", too large for float32" if np.isfinite(held[row]) else ""
         raise DataError(
-            f"{path}: column {name!r} holds {values[row]} in row {row + 1}; repair or remove that row"
+            f"{path}: column {name!r} holds {held[row]} in row {row + 1}{why}; repair or remove that row"
         )
     return values
 
@@ -89,7 +91,6 @@ def _check_complete(path: Path, name: str, column: Any) -> None:
     if column.null_count:
         row = column.is_null().to_numpy().argmax() + 1
         raise DataError(
-            f"{path}: column {name!r} has no value in {column.null_count} rows, first in row {row}; fill"
-            " them in or"
-            " remove them"
+            f"{path}: column {name!r} has no value in {column.null_count} rows, first in row {row};"
+            " fill them in or remove them"
         )
