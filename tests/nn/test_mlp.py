@@ -8,6 +8,7 @@ from torch import nn
 
 from offramp.errors import ConfigError, PatternError
 from offramp.nn import MLP, SparseLinear
+from offramp.pattern import PatternSpec
 
 
 def _kinds(model: nn.Module) -> list[str]:
@@ -71,17 +72,55 @@ def test_an_infeasible_junction_is_named() -> None:
     [
         ([800], None, r"neurons=\[800\] must be at least two widths"),
         ([800, 0, 10], None, r"neurons=\[800, 0, 10\] must be at least two widths of 1 or more"),
+        ([8.5, 4], None, r"neurons=\[8.5, 4\] must be .*; give whole numbers"),
+        ("84", None, "neurons='84' must be at least two widths"),
+        (84, None, "neurons=84 must be at least two widths"),
         (
             [800, 40, 10],
             [2],
             r"out_degrees=\[2\] gives 1 degrees for 2 junctions; neurons=\[800, 40, 10\] needs one",
         ),
     ],
-    ids=["one width", "no neurons", "degrees missing"],
+    ids=["one width", "no neurons", "fractions", "text", "a number", "degrees missing"],
 )
 def test_widths_and_degrees_must_fit(neurons: list[int], out_degrees: list[int] | None, text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         MLP(neurons, out_degrees)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5], ids=str)
+def test_a_seed_that_is_none_is_refused(seed: int) -> None:
+    with pytest.raises(PatternError, match=f"^seed={seed} is not usable; give a whole number, 0 or more$"):
+        MLP([8, 4], seed=seed)
+
+
+def test_a_spec_chooses_the_options_of_every_junctions_pattern() -> None:
+    def patterns(spec: Any, **options: Any) -> list[Any]:
+        model = MLP([40, 40, 40], [4, 4], pattern=spec, **options)
+        return [layer.pattern for layer in model if isinstance(layer, SparseLinear)]
+
+    assert patterns(PatternSpec("random"), seed=3) == patterns("random", seed=3)
+    clash_free = patterns(PatternSpec("clash_free", type=2, z=8, dither=True), seed=3)
+    assert clash_free[0] != clash_free[1]
+    assert clash_free != patterns("clash_free", seed=3)
+    blocks = patterns(PatternSpec("block", block=(4, 4)))
+    assert blocks == patterns("block", block=(4, 4)) == patterns(PatternSpec("block"), block=(4, 4))
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (PatternSpec(seed=3), "^seed=3 of the PatternSpec is not a junction's.*; pass seed=3 beside it$"),
+        (
+            PatternSpec("block", block=(2, 2)),
+            r"^block=\(4, 4\) contradicts the PatternSpec's block=\(2, 2\);",
+        ),
+    ],
+    ids=["seed", "block"],
+)
+def test_a_spec_that_contradicts_the_arguments_is_refused(spec: PatternSpec, text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        MLP([8, 8, 4], [4, 4], pattern=spec, block=(4, 4))
 
 
 def test_a_slice_is_a_plain_sequence_of_the_same_modules() -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from offramp import pattern as patterns
 from offramp.errors import ConfigError, InputError, PatternError
 from offramp.nn import SparseLinear
-from offramp.pattern import Pattern
+from offramp.pattern import Pattern, PatternSpec
 
 
 @st.composite
@@ -182,6 +182,18 @@ def test_arguments_that_contradict_a_pattern_are_refused(arguments: dict[str, An
         SparseLinear(
             **{"in_features": 8, "out_features": 12, "pattern": patterns.random(8, 12, 6), **arguments}
         )
+
+
+def test_a_spec_chooses_the_options_of_the_pattern() -> None:
+    spec = PatternSpec("clash_free", type=2, z=4, dither=True, seed=5)
+    assert SparseLinear(8, 12, out_degree=6, pattern=spec).pattern == spec.build(8, 12, 6)
+    assert SparseLinear(8, 12, pattern=PatternSpec("full", block=(2, 2))).pattern.block == (2, 2)
+    with pytest.raises(PatternError, match="seed=4 contradicts the given pattern, which has seed=5; pass 5"):
+        SparseLinear(8, 12, out_degree=6, pattern=spec, seed=4)
+    with pytest.raises(
+        PatternError, match=r"block=\(2, 2\) contradicts the given pattern, which has block=None"
+    ):
+        SparseLinear(8, 12, out_degree=6, pattern=spec, block=(2, 2))
 
 
 # --- State ------------------------------------------------------------------------------------------------

@@ -51,6 +51,13 @@ def test_an_exit_has_the_hidden_layers_asked_for() -> None:
     assert hidden(torch.randn(2, 6)).shape == (2, 4)
 
 
+def test_what_is_no_mlp_cannot_be_cut() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^a Sequential has no midpoint that is known; give an MLP, or cut"
+    ):
+        split_midpoint(nn.Sequential(nn.Linear(8, 4)))  # type: ignore[arg-type]
+
+
 def test_a_single_junction_cannot_be_cut() -> None:
     with pytest.raises(
         ConfigError, match=r"an MLP of \[8, 4\] has 1 junction; a cut needs 2, so add a hidden layer"

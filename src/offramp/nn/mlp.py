@@ -1,13 +1,15 @@
 """Multilayer perceptrons of sparse and dense junctions."""
 
+import operator
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import nn
 
 from offramp.errors import ConfigError, PatternError
 from offramp.nn.sparse_linear import SparseLinear
-from offramp.pattern import largest_block
+from offramp.pattern import PatternSpec, largest_block
 
 
 class MLP(nn.Sequential):
@@ -17,13 +19,15 @@ class MLP(nn.Sequential):
         neurons: widths N_0 .. N_L, at least two.
         out_degrees: of the L junctions; None, or an out-degree equal to the next width, makes a junction a
             dense `nn.Linear`.
-        pattern: generator of the sparse junctions' patterns.
-        block: (r, c) wanted; each junction takes the largest block that divides it
-            and that its degrees allow.
+        pattern: generator of the sparse junctions' patterns, by name; or a `PatternSpec` without a seed, to
+            choose its options too (type, z and dither of "clash_free").
+        block: (r, c) wanted, here or in the `PatternSpec`; each junction takes the largest block that divides
+            it and that its degrees allow.
         seed: the patterns' seeds derive from it and the junction's place, so no two junctions share one.
 
     Raises:
-        PatternError: names the junction whose edges cannot be shared equally.
+        ConfigError: widths that are none, or not one out-degree for each junction.
+        PatternError: names the junction whose edges cannot be shared equally; an unknown pattern or seed.
     """
 
     def __init__(
@@ -31,13 +35,13 @@ class MLP(nn.Sequential):
         neurons: Sequence[int],
         out_degrees: Sequence[int | None] | None = None,
         *,
-        pattern: str = "random",
+        pattern: str | PatternSpec = "random",
         block: tuple[int, int] | None = None,
         seed: int = 0,
     ) -> None:
+        neurons = _widths(neurons)
+        spec, wanted = _spec(pattern, block, seed)
         n_junctions = len(neurons) - 1
-        if n_junctions < 1 or min(neurons) < 1:
-            raise ConfigError(f"neurons={list(neurons)} must be at least two widths of 1 or more")
         degrees = [None] * n_junctions if out_degrees is None else list(out_degrees)
         if len(degrees) != n_junctions:
             raise ConfigError(
@@ -50,24 +54,52 @@ class MLP(nn.Sequential):
             if layers:
                 layers.append(nn.ReLU())
             try:
-                layers.append(_layer(n_in, n_out, out_degree, pattern, block, _pattern_seed(seed, index)))
+                own = replace(spec, seed=_pattern_seed(spec.seed, index))
+                layers.append(_layer(n_in, n_out, out_degree, own, wanted))
             except PatternError as error:
                 raise PatternError(f"junction {index} ({n_in} -> {n_out}): {error}") from error
         super().__init__(*layers)
-        self.neurons = tuple(neurons)
+        self.neurons = neurons
 
     def __getitem__(self, index: slice | int) -> nn.Module:
         """The module at an index; for a slice a plain `nn.Sequential`, since it need not be an MLP."""
         return nn.Sequential(*list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
 
 
+def _widths(neurons: Sequence[int]) -> tuple[int, ...]:
+    try:
+        widths = tuple(operator.index(width) for width in neurons)
+    except TypeError:
+        widths = ()
+    if len(widths) < 2 or min(widths) < 1:
+        raise ConfigError(
+            f"neurons={neurons!r} must be at least two widths of 1 or more; give whole numbers"
+        )
+    return widths
+
+
+def _spec(
+    pattern: str | PatternSpec, block: tuple[int, int] | None, seed: int
+) -> tuple[PatternSpec, tuple[int, int] | None]:
+    """The generator with the network's seed, and the block to fit to each junction."""
+    spec = pattern if isinstance(pattern, PatternSpec) else PatternSpec(kind=pattern)
+    if spec.seed != 0:
+        raise ConfigError(
+            f"seed={spec.seed} of the PatternSpec is not a junction's, which derive from the network's;"
+            f" pass seed={spec.seed} beside it"
+        )
+    if None not in (block, spec.block) and block != spec.block:
+        raise ConfigError(f"block={block} contradicts the PatternSpec's block={spec.block}; give one of them")
+    return replace(spec, block=None, seed=seed), block or spec.block
+
+
 def _layer(
-    n_in: int, n_out: int, out_degree: int | None, pattern: str, block: tuple[int, int] | None, seed: int
+    n_in: int, n_out: int, out_degree: int | None, spec: PatternSpec, block: tuple[int, int] | None
 ) -> nn.Module:
     if out_degree is None or out_degree == n_out:
         return nn.Linear(n_in, n_out)
     fitting = None if block is None else largest_block(n_in, n_out, out_degree, block)
-    return SparseLinear(n_in, n_out, out_degree=out_degree, pattern=pattern, block=fitting, seed=seed)
+    return SparseLinear(n_in, n_out, out_degree=out_degree, pattern=replace(spec, block=fitting))
 
 
 def _pattern_seed(seed: int, junction: int) -> int:

@@ -23,7 +23,8 @@ class SparseLinear(nn.Module):
     Args:
         in_features, out_features: neurons before and after the junction.
         out_degree: edges leaving each input neuron; may be left out for a `Pattern` and for "full".
-        pattern: the name of a generator, or a `Pattern`.
+        pattern: the name of a generator; a `PatternSpec`, which also has its options, block and seed; or a
+            `Pattern`.
         block: (r, c) neighbouring inputs and outputs connected as one, for generators that know blocks.
         bias: whether outputs have a bias.
         seed: decides the pattern alone; the weights come from Torch's global generator.
@@ -32,7 +33,7 @@ class SparseLinear(nn.Module):
     buffer `table` (out_features/c, in_degree/r) names the input blocks and travels in the `state_dict`.
 
     Raises:
-        PatternError: the edges cannot be shared equally, or a `Pattern` contradicts the other arguments.
+        PatternError: the edges cannot be shared equally, or `pattern` contradicts the other arguments.
 
     Source: arXiv:2407.11763, section III.
     """
@@ -47,7 +48,7 @@ class SparseLinear(nn.Module):
         out_features: int,
         *,
         out_degree: int | None = None,
-        pattern: str | Pattern = "random",
+        pattern: str | PatternSpec | Pattern = "random",
         block: tuple[int, int] | None = None,
         bias: bool = True,
         seed: int = 0,
@@ -106,7 +107,7 @@ class SparseLinear(nn.Module):
         linear: nn.Linear,
         *,
         out_degree: int | None = None,
-        pattern: str | Pattern = "random",
+        pattern: str | PatternSpec | Pattern = "random",
         block: tuple[int, int] | None = None,
         seed: int = 0,
     ) -> Self:
@@ -200,28 +201,32 @@ def _resolve(
     n_in: int,
     n_out: int,
     out_degree: int | None,
-    pattern: str | Pattern,
+    pattern: str | PatternSpec | Pattern,
     block: tuple[int, int] | None,
     seed: int,
 ) -> Pattern:
     """The pattern that the arguments of `SparseLinear` describe."""
-    if isinstance(pattern, str):
-        if out_degree is None and pattern == "full":
-            out_degree = n_out
-        if out_degree is None:
-            raise ConfigError(f"pattern={pattern!r} needs an out_degree between 1 and out_features={n_out}")
-        return PatternSpec(kind=pattern, block=block, seed=seed).build(n_in, n_out, out_degree)
-    asked = {"in_features": n_in, "out_features": n_out, "out_degree": out_degree, "block": block}
-    given = {
-        "in_features": pattern.n_in,
-        "out_features": pattern.n_out,
-        "out_degree": pattern.out_degree,
-        "block": pattern.block,
-    }
-    for name, value in asked.items():
-        if value is not None and value != given[name]:
-            raise PatternError(
-                f"{name}={value} contradicts the given pattern, which has {name}={given[name]}; "
-                f"pass {given[name]} or another pattern"
-            )
-    return pattern
+    if isinstance(pattern, Pattern):
+        _check_agreement("in_features", n_in, pattern.n_in)
+        _check_agreement("out_features", n_out, pattern.n_out)
+        _check_agreement("out_degree", out_degree, pattern.out_degree)
+        _check_agreement("block", block, pattern.block)
+        return pattern
+    if isinstance(pattern, PatternSpec):
+        _check_agreement("block", block, pattern.block)
+        _check_agreement("seed", seed or None, pattern.seed)  # 0 may be the default, not asked for
+    else:
+        pattern = PatternSpec(kind=pattern, block=block, seed=seed)
+    if out_degree is None and pattern.kind == "full":
+        out_degree = n_out
+    if out_degree is None:
+        raise ConfigError(f"pattern={pattern.kind!r} needs an out_degree between 1 and out_features={n_out}")
+    return pattern.build(n_in, n_out, out_degree)
+
+
+def _check_agreement(name: str, asked: object, given: object) -> None:
+    if asked is not None and asked != given:
+        raise PatternError(
+            f"{name}={asked} contradicts the given pattern, which has {name}={given}; "
+            f"pass {given} or another pattern"
+        )

@@ -47,10 +47,15 @@ def split_midpoint(mlp: MLP, *, exit_hidden: Sequence[int] = ()) -> SplitModel:
     not negative.
 
     Raises:
-        ConfigError: the network has a single junction, so no tail would remain.
+        ConfigError: not an `MLP`, or one with a single junction, so that no tail would remain.
 
     Source: arXiv:2407.11763 (its networks are split at the midpoint).
     """
+    if not isinstance(mlp, MLP):
+        raise ConfigError(
+            f"a {type(mlp).__name__} has no midpoint that is known; give an MLP, or cut it yourself with"
+            " SplitModel(head, exit, tail)"
+        )
     n_junctions = len(mlp.neurons) - 1
     if n_junctions < 2:
         raise ConfigError(
