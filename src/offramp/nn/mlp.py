@@ -72,9 +72,7 @@ def _widths(neurons: Sequence[int]) -> tuple[int, ...]:
     except TypeError:
         widths = ()
     if len(widths) < 2 or min(widths) < 1:
-        raise ConfigError(
-            f"neurons={neurons!r} must be at least two widths of 1 or more; give whole numbers"
-        )
+        raise ConfigError(f"neurons={neurons!r} must be at least two widths of 1 or more; give whole numbers")
     return widths
 
 
