@@ -96,6 +96,10 @@ def test_a_terminal_without_unicode_gets_escapes(bundle: Path) -> None:
     assert r"64 \u2192 16" in done.stdout
 
 
+def test_an_error_tells_the_terminal_nothing() -> None:
+    assert one_line(DataError("class '\x1b[2J\x07'")) == r"class '\u001b[2J\u0007'"
+
+
 def test_advice_for_callers_reads_as_options() -> None:
     error = BundleError("x: exists already; give another path, or overwrite=True to replace a bundle")
     assert one_line(error) == "x: exists already; give another path, or --overwrite to replace a bundle"

@@ -1,5 +1,6 @@
 import io
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -19,6 +20,13 @@ def test_a_network_is_named_once_in_the_table(result: Result) -> None:
     text = io.StringIO()
     Console(file=text, width=150).print(results_table(result.rows))
     assert text.getvalue().count("small-dense") == 1
+
+
+def test_a_network_s_name_is_printed_as_it_is_and_tells_the_terminal_nothing(result: Result) -> None:
+    text = io.StringIO()
+    row = msgspec.structs.replace(result.rows[0], network="[bold]\x1b[2J")
+    Console(file=text, width=150).print(results_table([row]))
+    assert r"[bold]\u001b[2J" in text.getvalue()
 
 
 @pytest.mark.parametrize(

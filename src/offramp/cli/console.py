@@ -2,14 +2,19 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
 
 from offramp.errors import ConfigError
+from offramp.report import printable
 
 out = Console()
 err = Console(stderr=True)
@@ -17,7 +22,7 @@ err = Console(stderr=True)
 
 def note(text: str) -> None:
     """One line for people, to standard error."""
-    err.print(text, highlight=False, markup=False, soft_wrap=True)
+    err.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
 
 def progress() -> Progress:
@@ -39,24 +44,51 @@ def check_file(path: Path) -> None:
         )
 
 
-def print_wide(content: RenderableType) -> None:
-    """Print a table; at its full width where the output is no terminal, since a file has no edge."""
-    if out.is_terminal:
-        out.print(content)
-        return
-    unbounded = out.measure(content, options=out.options.update(width=1000)).maximum
-    Console(width=max(out.width, unbounded)).print(content)
+def print_wide(table: Table, *, n_keys: int = 2) -> None:
+    """Print a table without cutting a cell: in pieces one below the other where the terminal is too narrow.
+
+    Args:
+        n_keys: columns that every piece begins with.
+    """
+    for piece in _folded(table, n_keys) if out.is_terminal else [table]:  # a file has no edge
+        piece.width = _natural_width(piece)
+        out.print(piece, crop=False)
+
+
+def _folded(table: Table, n_keys: int) -> list[Table]:
+    """As few tables as fit the terminal; each has the keys, and one more column at least."""
+    keys = table.columns[:n_keys]
+    pieces = [_with_columns(table, keys)]
+    for column in table.columns[n_keys:]:
+        wider = _with_columns(pieces[-1], [*pieces[-1].columns, column])
+        if len(wider.columns) > n_keys + 1 and _natural_width(wider) > out.width:
+            pieces.append(_with_columns(table, [*keys, column]))
+            pieces[-1].title = None
+        else:
+            pieces[-1] = wider
+    return pieces
+
+
+def _with_columns(table: Table, columns: Sequence[Column]) -> Table:
+    piece = copy(table)
+    piece.columns = [replace(column, _index=index) for index, column in enumerate(columns)]
+    return piece
+
+
+def _natural_width(table: Table) -> int:
+    return out.measure(table, options=out.options.update(width=1000)).maximum
 
 
 def print_line(text: str) -> None:
-    """Print one line as it is, at once, however long."""
-    sys.stdout.write(text + "\n")
+    """Print one line at once, however long."""
+    sys.stdout.write(printable(text) + "\n")
     sys.stdout.flush()
 
 
 def print_json(content: Any) -> None:
     """Print indented JSON, for scripts and for people."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n")
+    for line in msgspec.json.format(msgspec.json.encode(content), indent=2).decode().split("\n"):
+        sys.stdout.write(printable(line) + "\n")
 
 
 def print_json_line(content: Any) -> None:

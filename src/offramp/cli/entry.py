@@ -11,6 +11,7 @@ import typer
 
 from offramp.cli.app import app
 from offramp.errors import OfframpError
+from offramp.report import printable
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 EXTRAS = {  # optional package -> the extra of offramp that brings it
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def one_line(error: BaseException) -> str:
     """What went wrong and what to do, without a line break."""
-    return " ".join(_message(error).split())
+    return printable(" ".join(_message(error).split()))
 
 
 def _message(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from offramp.report.figures import accuracy_against_bytes, confidence, threshold_sweep
 from offramp.report.page import html_page
+from offramp.report.printable import printable
 from offramp.report.result import NetworkRecord, Result, Row, accuracy_margin, read_result, to_json
 from offramp.report.table import results_table
 
@@ -13,6 +14,7 @@ __all__ = [
     "accuracy_margin",
     "confidence",
     "html_page",
+    "printable",
     "read_result",
     "results_table",
     "threshold_sweep",

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
+from offramp.report.printable import printable
 from offramp.report.result import Row
 
 
@@ -67,7 +69,7 @@ def results_table(rows: Sequence[Row], *, title: str | None = None) -> Table:
     for row in rows:
         if above is not None and row.network != above:
             table.add_section()
-        network, *cells = (column.cell(row) for column in COLUMNS)
+        network, *cells = (escape(printable(column.cell(row))) for column in COLUMNS)
         table.add_row("" if row.network == above else network, *cells)
         above = row.network
     return table
