@@ -6,17 +6,9 @@ import numpy as np
 
 from offramp.data.dataset import IntArray, SplitName
 from offramp.errors import DataError
+from offramp.pattern.stream import Stream
 
 MIN_PER_CLASS = 5  # one each for validation, calibration and test, two to train on
-
-
-def permutation(n: int, *, seed: int) -> IntArray:
-    """0..n-1 in an order that only `seed` decides.
-
-    NumPy promises the raw words of a bit generator for all versions, but not what Generator makes of them.
-    """
-    words = np.random.PCG64(seed).random_raw(n)
-    return np.argsort(words, kind="stable").astype(np.int64)
 
 
 def stratified(y: IntArray, classes: tuple[str, ...], *, seed: int) -> dict[SplitName, IntArray]:
@@ -25,7 +17,7 @@ def stratified(y: IntArray, classes: tuple[str, ...], *, seed: int) -> dict[Spli
     Raises:
         DataError: a class has fewer than MIN_PER_CLASS samples.
     """
-    order = permutation(len(y), seed=seed)
+    order = Stream(seed).permutation(len(y))
     purpose = np.empty(len(y), dtype="<U11")
     for k, name in enumerate(classes):
         members = order[y[order] == k]
@@ -55,7 +47,7 @@ def with_given_test(n_train: int, n_test: int, *, seed: int) -> dict[SplitName, 
     n_twelfth = n_train // 12
     if n_twelfth == 0 or n_test == 0:
         raise DataError(f"{n_train} training and {n_test} test samples; give 12 or more, and 1 or more")
-    order = permutation(n_train, seed=seed)
+    order = Stream(seed).permutation(n_train)
     return {
         "train": order[2 * n_twelfth :],
         "validation": order[:n_twelfth],
