@@ -1,6 +1,8 @@
 import json
+import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +88,48 @@ def test_killed_and_called_again_it_goes_on_to_the_same_bundle(
         process.kill()
         process.wait()
     assert not path.exists()
-    assert cli("train", "-o", path, *widths).status == 0
+    resumed = cli("train", "-o", path, *widths)
+    assert resumed.status == 0
+    assert re.fullmatch(r"goes on after \d+ of 30 epochs\n", resumed.err)
     assert cli("train", "-o", tmp_path / "whole", *widths).status == 0
     killed, whole = read(path), read(tmp_path / "whole")
     assert [part.digest for part in killed.parts.values()] == [part.digest for part in whole.parts.values()]
     assert not checkpoint.exists()
+
+
+def test_interrupted_it_says_that_the_same_command_goes_on(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, checkpoint: Path, **__: object) -> None:
+        checkpoint.mkdir()
+        (checkpoint / "checkpoint.safetensors").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("offramp.cli.training.fit", interrupted)
+    outcome = cli("train", "-o", tmp_path / "m", *SMALL)
+    assert (outcome.status, outcome.out) == (130, "")
+    assert outcome.err == "interrupted; the same command goes on where it was\n"
+
+
+def test_interrupted_before_anything_was_saved_it_promises_nothing(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("offramp.cli.training.fit", interrupted)
+    assert cli("train", "-o", tmp_path / "m", *SMALL) == (130, "", "")
+
+
+def test_another_seed_or_number_of_threads_is_named_as_such(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offramp.cli.train.write", lambda *_, **__: pytest.fail("stop before the bundle"))
+    with suppress(pytest.fail.Exception):
+        cli("train", "-o", tmp_path / "m", *SMALL)
+    again = ("train", "-o", tmp_path / "m", *SMALL)
+    assert "run with seed=0, this run has seed=1" in cli(*again, "--seed", 1).error
+    assert "run with threads=1, this run has threads=2" in cli(*again, "--threads", 2).error
 
 
 def test_a_bundle_is_replaced_only_when_asked(cli: Cli, tmp_path: Path) -> None:

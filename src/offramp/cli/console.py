@@ -1,8 +1,10 @@
 """Where commands print: answers to standard output, everything else to standard error."""
 
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,25 @@ err = Console(stderr=True)
 def note(text: str) -> None:
     """One line for people, to standard error."""
     err.print(printable(text), highlight=False, markup=False, soft_wrap=True)
+
+
+class _Notes(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
+
+
+@contextmanager
+def notes_of(package: str) -> Iterator[None]:
+    """Tell what a package of offramp logs, as notes."""
+    logger, notes = logging.getLogger(package), _Notes()
+    level = logger.level
+    logger.addHandler(notes)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(notes)
 
 
 def progress() -> Progress:

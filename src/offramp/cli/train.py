@@ -11,7 +11,7 @@ import typer
 
 from offramp.bundle import Bundle, check_writable, part_bytes, write
 from offramp.cli import arguments
-from offramp.cli.console import print_json, print_line
+from offramp.cli.console import note, notes_of, print_json, print_line
 from offramp.cli.options import MAX_THREADS, Data, DataDir, Label
 from offramp.data import Dataset, load
 from offramp.errors import ConfigError
@@ -115,9 +115,21 @@ def train(
     if batch_size is None:
         batch_size = known.batch_size if recipe == "paper" else _batch_size(dataset, known)
     chosen = replace(known, epochs=epochs or known.epochs, batch_size=batch_size)
-    bundle, history = train_bundle(
-        bundle_name(output), dataset, design, chosen, seed=seed, checkpoint=checkpoint, threads=threads
-    )
+    try:
+        with notes_of("offramp.train"):
+            bundle, history = train_bundle(
+                bundle_name(output),
+                dataset,
+                design,
+                chosen,
+                seed=seed,
+                checkpoint=checkpoint,
+                threads=threads,
+            )
+    except KeyboardInterrupt:
+        if (checkpoint / "checkpoint.safetensors").exists():
+            note("interrupted; the same command goes on where it was")
+        raise
     write(bundle, output, overwrite=overwrite)
     _remove(checkpoint)
     summary = _summary(bundle, output, history.seconds)

@@ -1,5 +1,6 @@
 """A run's state, its way into a checkpoint and back, and what makes it the same run."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,8 @@ from offramp.train import checkpoint as checkpoints
 from offramp.train.checkpoint import Checkpoint, digest
 from offramp.train.history import Epoch, History
 from offramp.train.recipe import Recipe
+
+logger = logging.getLogger(__name__)
 
 Split = Literal["train", "validation", "calibration"]
 
@@ -73,6 +76,7 @@ class Run:
         self.loss_sum = saved.progress["loss_sum"]
         self.seconds = saved.progress["seconds"]
         self.epochs = [Epoch(**epoch) for epoch in saved.progress["epochs"]]
+        logger.info("goes on after %d of %d epochs", len(self.epochs), self.recipe.epochs)
 
 
 @dataclass
@@ -114,10 +118,11 @@ def run_identity(
     forms = [f"{name} {value.dtype} {tuple(value.shape)}" for name, value in state.items()]
     data = [dataset.digest(name) for name in dict.fromkeys((*splits, "validation"))]
     return {
+        "seed": seed,  # first, since a changed one changes patterns and splits too
+        "threads": torch.get_num_threads(),  # sums are taken in another order with more of them
         "model": digest("\n".join([repr(model), *patterns, *forms]), {}),
         "first_weights": "by the recipe" if initialise else digest("", state),
         "data": digest("\n".join(data), {}),
-        "seed": seed,
         "fused": fused,
         **{f"recipe.{name}": value for name, value in asdict(recipe).items()},
         **{f"preprocessing.{name}": v for name, v in msgspec.to_builtins(preprocessing).items()},
