@@ -14,7 +14,7 @@ def test_a_new_name_in_a_folder_is_writable(tmp_path: Path) -> None:
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_link_to_nothing_is_in_the_way(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "absent")
-    with pytest.raises(BundleError, match="link: (exists already|not replaced, because it is no folder)"):
+    with pytest.raises(BundleError, match=r"link: (exists already|not replaced, because it is no folder)"):
         check_writable(tmp_path / "link", overwrite=overwrite)
 
 
