@@ -9,7 +9,7 @@ Data = Annotated[str, typer.Option("--data", help="digits, mnist, or a file: .np
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        help="Where the MNIST files lie, in it or in its folder mnist.",
+        help="Where the MNIST files lie, in it or in a folder of it.",
         envvar="OFFRAMP_DATA_DIR",
         show_default="downloaded once",
     ),

@@ -23,7 +23,6 @@ from offramp.runtime import MODES, Answer, Edge, Mode
 
 STANDARD_INPUT = "-"
 ALL = "all"
-REFUSED = " refused, "  # in the reason of a fallback: the tail is there and answered with an error
 
 
 class Sample(NamedTuple):
@@ -155,7 +154,7 @@ class Tally:
         }
         if answer.reason is not None:
             line["reason"] = self.reason = answer.reason
-            self.n_refused += REFUSED in answer.reason
+            self.n_refused += isinstance(answer.fault, TailRefusedError)
         if sample.truth is not None:
             line["correct"] = answer.name == sample.truth
             self.n_labelled += 1

@@ -12,7 +12,7 @@ import torch
 
 from offramp.bundle import Bundle, Part, Preprocessing
 from offramp.cli.arguments import AUTO
-from offramp.codec import CODECS, decode, encode
+from offramp.codec import CODECS, decode_rows, encode_rows
 from offramp.data import Dataset, preprocessing_for
 from offramp.errors import ConfigError
 from offramp.exits import ExitRule, empirical_threshold
@@ -167,7 +167,7 @@ def _exit_rule(
     raw, labels = dataset.split("calibration")
     features = Network(parts["head"])(preprocessing(raw))
     n_features = parts["head"].n_out
-    sent = np.stack([decode(encode(row, design.codec), design.codec, n_features) for row in features])
+    sent = decode_rows(encode_rows(features, design.codec), design.codec, n_features)
     rule = empirical_threshold(
         Network(parts["exit"])(features),
         Network(parts["tail"])(sent),

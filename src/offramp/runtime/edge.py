@@ -39,7 +39,7 @@ class Answer:
         label: class number; `name` is its name.
         scores: (n_classes,) of whoever answered; confidence is their largest softmax.
         source: "exit" was sure; "tail" was asked; "local" ran the tail here; "fallback" is the exit's verdict
-            where the tail should have answered, and `reason` says why it did not.
+            where the tail should have answered, and `fault` and `reason` say why it did not.
         offloaded: the sample was handed to the wire, answered or not.
         latency_s: from sample to answer.
         payload_bytes: coded features or raw sample handed to the wire, 0 where nothing was.
@@ -54,8 +54,13 @@ class Answer:
     offloaded: bool
     latency_s: float
     payload_bytes: int
-    reason: str | None
+    fault: PeerError | None
     n_macs: int
+
+    @property
+    def reason(self) -> str | None:
+        """The fault in words."""
+        return None if self.fault is None else str(self.fault)
 
 
 @dataclass
@@ -77,7 +82,7 @@ class _Verdict:
     source: Source
     n_macs: int
     payload_bytes: int = 0
-    reason: str | None = None
+    fault: PeerError | None = None
 
 
 class Edge:
@@ -166,7 +171,7 @@ class Edge:
             offloaded=verdict.source in ("tail", "fallback"),
             latency_s=time.perf_counter() - started,
             payload_bytes=verdict.payload_bytes,
-            reason=verdict.reason,
+            fault=verdict.fault,
             n_macs=verdict.n_macs,
         )
 
@@ -259,5 +264,5 @@ class Edge:
             if not {"head", "exit"} <= self._networks.keys():
                 raise
             own = own_scores()[0]
-            return _Verdict(own, "fallback", work.n_macs, payload_bytes, reason=str(error))
+            return _Verdict(own, "fallback", work.n_macs, payload_bytes, fault=error)
         return _Verdict(scores, "tail", work.n_macs, payload_bytes)
