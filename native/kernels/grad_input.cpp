@@ -1,5 +1,6 @@
 #include "junction.hpp"
 #include "scratch.hpp"
+#include "threads.hpp"
 
 namespace offramp {
 
@@ -18,8 +19,12 @@ void reverse_weights(const float *weight, const int32_t *position, int64_t n, in
 
 void grad_input(const Kernels &kernels, const Junction &reverse, const int32_t *position, const float *dy,
                 const float *weight, float *dx, int64_t batch, int threads) {
-    float *turned = scratch(Scratch::weight, reverse.n_blocks * reverse.degree * reverse.r * reverse.c);
-    reverse_weights(weight, position, reverse.n_blocks * reverse.degree, reverse.c, reverse.r, turned);
+    const int64_t n = reverse.n_blocks * reverse.degree, size = reverse.r * reverse.c;
+    float *turned = scratch(Scratch::weight, n * size);
+    parallel(threads, [&](int thread, int n_threads) {
+        const int64_t first = n * thread / n_threads, last = n * (thread + 1) / n_threads;
+        reverse_weights(weight, position + first, last - first, reverse.c, reverse.r, turned + first * size);
+    });
     kernels.forward(reverse, dy, turned, nullptr, dx, batch, threads);
 }
 
