@@ -6,16 +6,16 @@ import pytest
 
 PUBLIC = {
     "bundle": """
-        Bundle Layer LinearLayer PARTS Part Preprocessing ReluLayer SparseLinearLayer
-        check_writable part_bytes present read write
+        Bundle Layer LinearLayer PARTS Part Preprocessing ReluLayer SparseLinearLayer check_writable
+        part_bytes present read write
     """,
     "cli": "app main",
     "codec": "CODECS decode decode_rows encode encode_rows encoded_size",
     "data": "Dataset SPLITS load preprocessing_for",
     "exits": "CRITERIA ExitRule NEVER empirical_threshold max_softmax softmax",
     "kernels": """
-        TrainLayer TrainStep Trained available_isas forward grad_input grad_weight has_openmp
-        reference useful_threads
+        MAX_LAYERS TrainLayer TrainStep Trained available_isas forward grad_input grad_weight
+        has_openmp reference useful_threads
     """,
     "nn": "Exit MLP SparseLinear SplitModel from_parts split_midpoint to_part to_parts",
     "pattern": """

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "../../native/kernels/junction.hpp"
+#include "../../native/kernels/network.hpp"
 
 using namespace offramp;
 
@@ -64,14 +64,51 @@ static int check(const Kernels &kernels, const Case &k) {
            differs(kernels.name, "grad_weight", dw2, dw) + differs(kernels.name, "grad_bias", db2, db);
 }
 
+// One dense layer of 3 scores, trained for one step with Adam: after it every weight has moved by the learning rate
+// against the sign of its gradient, which plain loops compute here.
+static int check_train_step(const Kernels &kernels) {
+    const int64_t n_in = 5, n_out = 3, batch = 70;
+    uint32_t state = 7;
+    std::vector<float> x(batch * n_in), w(n_out * n_in), zero(w.size()), zero2(w.size());
+    for (auto *v : {&x, &w})
+        for (float &f : *v) f = noise(state);
+    std::vector<int64_t> rows(batch), labels(batch);
+    std::vector<double> gradient(w.size()), loss(1);
+    for (int64_t s = 0; s < batch; s++) {
+        rows[s] = s, labels[s] = s % n_out;
+        double e[n_out], total = 0;
+        for (int64_t o = 0; o < n_out; o++) {
+            double score = 0;
+            for (int64_t i = 0; i < n_in; i++) score += double(w[o * n_in + i]) * x[s * n_in + i];
+            total += e[o] = std::exp(score);
+        }
+        loss[0] -= std::log(e[labels[s]] / total) / batch;
+        for (int64_t o = 0; o < n_out; o++)
+            for (int64_t i = 0; i < n_in; i++)
+                gradient[o * n_in + i] += (e[o] / total - (o == labels[s])) * x[s * n_in + i] / batch;
+    }
+    std::vector<double> moved;
+    for (size_t i = 0; i < w.size(); i++) moved.push_back(w[i] - (gradient[i] > 0 ? 0.5 : -0.5));
+
+    const int32_t block = 0;
+    const Layer layer{{n_out, 1, 1, n_out, n_in, &block}, {n_in, 1, 1, n_in, n_out, &block}, &block, false, false,
+                      {w.data(), zero.data(), zero2.data(), n_out * n_in}, {}};
+    const Network network{{nullptr, 0}, {nullptr, 0}, {&layer, 1}, 0.0f};
+    const std::vector<float> have{static_cast<float>(
+        kernels.train_step(network, {x.data(), rows.data(), labels.data(), batch}, {0.5, 0.9, 0.999, 1e-12, 1}))};
+    return differs(kernels.name, "loss", have, loss) + differs(kernels.name, "train_step", w, moved);
+}
+
 int main() {
     const Case cases[] = {{8, 6, 12, 1, 1, 70}, {8, 6, 12, 4, 4, 70}, {6, 4, 8, 3, 5, 17},
                           {5, 3, 15, 2, 8, 64}, {4, 4, 4, 1, 2, 3},   {7, 7, 7, 2, 1, 130}};
     const Kernels *all[3];
     const int n = available(all);
     int wrong = 0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         for (const Case &k : cases) wrong += check(*all[i], k);
+        wrong += check_train_step(*all[i]);
+    }
     std::printf("openmp=%d wrong=%d\n", has_openmp(), wrong);
     return wrong != 0;
 }

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from offramp.errors import ConfigError, DataError
 from offramp.kernels import available_isas
 from offramp.nn import MLP, SparseLinear, SplitModel, split_midpoint
 from offramp.train.step import AutogradStep, FusedStep, is_faster, qualifies
@@ -113,10 +114,11 @@ def _tied() -> nn.Module:
         _frozen(),
         _hooked(),
         _tied(),
+        MLP([4] * 66),
     ],
     ids=[
         *("dropout", "begins with a ReLU", "a subclass", "empty", "float64"),
-        *("another module", "frozen", "hooked", "tied"),
+        *("another module", "frozen", "hooked", "tied", "65 layers"),
     ],
 )
 def test_a_model_that_it_would_compute_otherwise_does_not_qualify(model: nn.Module) -> None:
@@ -134,7 +136,13 @@ def test_much_work_for_many_threads_is_left_to_autograd(monkeypatch: pytest.Monk
 
 def test_a_label_that_is_no_class_never_reaches_the_kernel() -> None:
     _, fused, _ = _steps(MLP([8, 4, 3]))
-    with pytest.raises(IndexError, match="a label is no class of the network"):
+    with pytest.raises(DataError, match="a label is no class of the network"):
         fused(torch.rand(4, 8), torch.tensor([0, 1, 3, 2]), torch.arange(4))
-    with pytest.raises(IndexError, match="no such sample"):
+    with pytest.raises(DataError, match="no such sample"):
         fused(torch.rand(4, 8), torch.zeros(4, dtype=torch.int64), torch.tensor([4]))
+
+
+def test_samples_of_another_width_are_refused() -> None:
+    _, fused, _ = _steps(MLP([8, 4, 3]))
+    with pytest.raises(ConfigError, match="samples and labels do not fit the network"):
+        fused(torch.rand(4, 7), torch.zeros(4, dtype=torch.int64), torch.arange(4))

@@ -38,21 +38,24 @@ class SparseLinearLayer(
     pattern_digest: Digest
 
     def __post_init__(self) -> None:
-        junction = Junction(self.n_in, self.n_out, self.out_degree)
         r, c = self.block
-        if r < 1 or c < 1 or self.n_in % r or junction.in_degree % r or self.n_out % c or self.out_degree % c:
+        if r < 1 or c < 1 or self.n_in % r or self.in_degree % r or self.n_out % c or self.out_degree % c:
             raise PatternError(
                 f"block {r}x{c} in a junction of {self.n_in} inputs with out_degree {self.out_degree} and"
-                f" {self.n_out} outputs with in_degree {junction.in_degree}; it must divide all four"
+                f" {self.n_out} outputs with in_degree {self.in_degree}; it must divide all four"
             )
 
     @property
+    def junction(self) -> Junction:
+        return Junction(self.n_in, self.n_out, self.out_degree)
+
+    @property
     def n_edges(self) -> int:
-        return self.n_in * self.out_degree
+        return self.junction.n_edges
 
     @property
     def in_degree(self) -> int:
-        return self.n_edges // self.n_out
+        return self.junction.in_degree
 
     def array_forms(self) -> dict[str, ArrayForm]:
         r, c = self.block

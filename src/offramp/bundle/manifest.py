@@ -135,4 +135,4 @@ def _plain_number(value: object) -> object:
     """NumPy's scalars, which msgspec does not know, as Python's."""
     if isinstance(value, np.generic):
         return value.item()
-    raise NotImplementedError(f"a {type(value).__name__}")
+    raise NotImplementedError(f"a {type(value).__name__}")  # how a hook tells msgspec that it cannot

@@ -12,9 +12,10 @@ from offramp.kernels.junction import (
     has_openmp,
     useful_threads,
 )
-from offramp.kernels.network import Trained, TrainLayer, TrainStep
+from offramp.kernels.network import MAX_LAYERS, Trained, TrainLayer, TrainStep
 
 __all__ = [
+    "MAX_LAYERS",
     "TrainLayer",
     "TrainStep",
     "Trained",

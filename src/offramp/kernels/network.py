@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp import _native
-from offramp.errors import ConfigError
+from offramp.errors import ConfigError, DataError
 from offramp.kernels.types import Float32Array
 from offramp.pattern import Pattern
 
@@ -49,8 +49,8 @@ class TrainStep:
     tail. The arrays of the layers are read and written in place, so they must stay where they are.
 
     Raises:
-        ConfigError: more than 64 layers, or arrays that are not float32 and contiguous.
-        ValueError: layers that do not fit one another.
+        ConfigError: more than 64 layers, layers that do not fit one another, or arrays that are not
+            contiguous float32.
     """
 
     def __init__(
@@ -67,7 +67,10 @@ class TrainStep:
         self._native = _native.TrainStep()
         for stack, layers in enumerate((head, exit, tail)):
             for layer in layers:
-                self._add(stack, layer)
+                try:
+                    self._add(stack, layer)
+                except ValueError as error:
+                    raise ConfigError(f"{error}; give the layers of one network, in order") from error
 
     def __call__(
         self,
@@ -89,12 +92,18 @@ class TrainStep:
             labels: their classes, (n,).
             rows: which of them are the batch, (batch,).
             step: of Adam, counted from 1.
+
+        Raises:
+            ConfigError: stacks that do not fit one another or the samples, or an unknown instruction set.
+            DataError: a label that is no class, or a row that is no sample.
         """
-        return float(
-            self._native.step(
-                x, labels, rows, self._exit_weight, learning_rate, beta1, beta2, epsilon, step, isa
-            )
-        )
+        settings = (self._exit_weight, learning_rate, beta1, beta2, epsilon, step, isa)
+        try:
+            return float(self._native.step(x, labels, rows, *settings))
+        except ValueError as error:
+            raise ConfigError(f"{error}; give the layers and the data of one network") from error
+        except IndexError as error:
+            raise DataError(f"{error}; number samples and classes from 0") from error
 
     def _add(self, stack: int, layer: TrainLayer) -> None:
         if layer.pattern is None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from offramp.kernels import Trained, TrainLayer, TrainStep
+from offramp.kernels import MAX_LAYERS, Trained, TrainLayer, TrainStep
 from offramp.nn import MLP, Exit, SparseLinear, SplitModel
 
 _CONTAINERS = (nn.Sequential, MLP, Exit)  # exactly these: a subclass may compute something else
@@ -119,7 +119,8 @@ def qualifies(model: nn.Module) -> bool:
     """Whether the native step computes what this model does, and all of it is to be trained.
 
     That is: a `SplitModel` or one chain of SparseLinear, Linear and ReLU in plain containers, each chain
-    beginning with a linear layer; float32 on the CPU; no hook, no shared and no frozen parameter.
+    beginning with a linear layer, at most 64 of them; float32 on the CPU; no hook, no shared and no frozen
+    parameter.
     """
     if type(model) is not SplitModel and type(model) not in _CONTAINERS:
         return False
@@ -128,6 +129,7 @@ def qualifies(model: nn.Module) -> bool:
     return (
         all(chain and type(chain[0]) in _LAYERS for chain in leaves)
         and all(type(leaf) in (*_LAYERS, nn.ReLU) for chain in leaves for leaf in chain)
+        and sum(type(leaf) in _LAYERS for chain in leaves for leaf in chain) <= MAX_LAYERS
         and not any(_has_hooks(module) for module in model.modules())
         and len({id(p) for p in parameters}) == len(parameters)
         and all(p.requires_grad and p.is_contiguous() for p in parameters)
