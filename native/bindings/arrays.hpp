@@ -17,7 +17,8 @@ template <class T, int D>
 using In = nb::ndarray<const T, nb::ndim<D>, nb::c_contig, nb::device::cpu>;
 template <int D>
 using Out = nb::ndarray<float, nb::ndim<D>, nb::c_contig, nb::device::cpu>;
-using Table = In<int32_t, 2>;
+// uint16 or int32, see `table`.
+using Numbers = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 inline const offramp::Kernels &kernels(const std::optional<std::string> &isa) {
     const offramp::Kernels *found = offramp::find(isa ? isa->c_str() : nullptr);
@@ -25,17 +26,35 @@ inline const offramp::Kernels &kernels(const std::optional<std::string> &isa) {
     return *found;
 }
 
-// Gives the largest index.
-inline int64_t check_range(const int32_t *index, size_t n, int64_t limit) {
-    uint32_t top = 0;
-    for (size_t i = 0; i < n; i++) top = top > static_cast<uint32_t>(index[i]) ? top : static_cast<uint32_t>(index[i]);
-    if (n && static_cast<int64_t>(top) >= limit)
-        throw nb::index_error("index table points outside of the junction");
+inline offramp::Table table(const Numbers &numbers) {
+    const bool wide = numbers.dtype() == nb::dtype<int32_t>();
+    if (!wide && numbers.dtype() != nb::dtype<uint16_t>()) throw nb::type_error("a table is uint16 or int32");
+    return {numbers.data(), wide};
+}
+
+// The largest number of a table of n; negative ones count as huge.
+inline int64_t largest(const offramp::Table &table, int64_t n) {
+    int64_t top = -1;
+    offramp::with_numbers(table, [&](const auto *numbers) {
+        uint32_t most = 0;
+        for (int64_t i = 0; i < n; i++) {
+            const auto number = static_cast<uint32_t>(numbers[i]);
+            most = most > number ? most : number;
+        }
+        if (n) top = most;
+    });
     return top;
 }
 
-inline offramp::Junction junction(const Table &table, int64_t n_in, int64_t r, int64_t c) {
-    if (check_range(table.data(), table.size(), n_in / r) + 1 != n_in / r)
-        throw nb::index_error("the last inputs of the junction have no edge, so its width is another");
-    return {n_in, static_cast<int64_t>(table.shape(0)), static_cast<int64_t>(table.shape(1)), r, c, table.data()};
+inline offramp::Junction junction(const offramp::Table &table, int64_t n_blocks, int64_t degree, int64_t n_in, int64_t r,
+                                  int64_t c) {
+    const int64_t top = largest(table, n_blocks * degree);
+    if (top >= n_in / r) throw nb::index_error("index table points outside of the junction");
+    if (top + 1 != n_in / r) throw nb::index_error("the last inputs of the junction have no edge, so its width is another");
+    return {n_in, n_blocks, degree, r, c, table};
+}
+
+inline offramp::Junction junction(const Numbers &numbers, int64_t n_in, int64_t r, int64_t c) {
+    return junction(table(numbers), static_cast<int64_t>(numbers.shape(0)), static_cast<int64_t>(numbers.shape(1)), n_in,
+                    r, c);
 }

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "../kernels/network.hpp"
+#include "../kernels/scratch.hpp"
 #include "arrays.hpp"
 
 using offramp::Junction;
@@ -17,27 +18,28 @@ using Flat = Out<1>;
 class TrainStep {
    public:
     // Appends a layer to stack 0 (head), 1 (exit) or 2 (tail). weight, mean, square are flat.
-    void add_layer(int stack, Table table, Table reverse_table, Table position, int64_t n_in, int64_t n_out, int64_t r,
+    void add_layer(int stack, Numbers table, Numbers reverse_table, int64_t n_in, int64_t n_out, int64_t r,
                    int64_t c, bool stored_is_forward, bool relu, Flat weight, Flat weight_mean, Flat weight_square,
                    std::optional<Flat> bias, std::optional<Flat> bias_mean, std::optional<Flat> bias_square) {
         const int64_t from = stored_is_forward ? n_in : n_out, to = stored_is_forward ? n_out : n_in;
         const Junction stored = junction(table, from, r, c), turned = junction(reverse_table, to, c, r);
         const auto n_blocks = static_cast<int64_t>(table.size());
-        check_range(position.data(), position.size(), n_blocks);
         const auto edges = static_cast<size_t>(n_blocks * r * c), outputs = static_cast<size_t>(n_out);
-        if (reverse_table.size() != table.size() || position.size() != table.size() || stored.n_out() != to ||
+        if (reverse_table.size() != table.size() || stored.n_out() != to ||
             turned.n_out() != from || weight.size() != edges || weight_mean.size() != edges ||
             weight_square.size() != edges || (bias && (bias->size() != outputs || !bias_mean || !bias_square ||
             bias_mean->size() != outputs || bias_square->size() != outputs)))
             throw nb::value_error("the arrays of a layer do not fit one another");
+        if (!offramp::turn_weights(turned, weight.data(), offramp::scratch(offramp::Scratch::weight, weight.size()), 1))
+            throw nb::value_error("the reverse table of a layer belongs to another table");
         if (layers_[0].size() + layers_[1].size() + layers_[2].size() >= offramp::MAX_LAYERS)
             throw nb::value_error("a network may have at most 64 layers");
         if (!layers_[stack].empty() && layers_[stack].back().n_out() != n_in)
             throw nb::value_error("a layer does not take what the layer before it gives");
-        layers_[stack].push_back({stored, turned, position.data(), stored_is_forward, relu,
+        layers_[stack].push_back({stored, turned, stored_is_forward, relu,
                                   parameter(weight, weight_mean, weight_square),
                                   bias ? parameter(*bias, *bias_mean, *bias_square) : Parameter{}});
-        tables_.insert(tables_.end(), {table, reverse_table, position});
+        tables_.insert(tables_.end(), {table, reverse_table});
     }
 
     double step(In<float, 2> x, Labels labels, Labels rows, double exit_weight, double learning_rate, double beta1,
@@ -81,7 +83,7 @@ class TrainStep {
     }
 
     std::vector<Layer> layers_[3];
-    std::vector<Table> tables_;
+    std::vector<Numbers> tables_;
     std::vector<Flat> parameters_;
 };
 
@@ -91,7 +93,7 @@ void register_network(nb::module_ &m) {
     nb::class_<TrainStep>(m, "TrainStep")
         .def(nb::init<>())
         .def("add_layer", &TrainStep::add_layer, nb::arg("stack"), nb::arg("table").noconvert(),
-             nb::arg("reverse_table").noconvert(), nb::arg("position").noconvert(), nb::arg("n_in"), nb::arg("n_out"),
+             nb::arg("reverse_table").noconvert(), nb::arg("n_in"), nb::arg("n_out"),
              nb::arg("r"), nb::arg("c"), nb::arg("stored_is_forward"), nb::arg("relu"), nb::arg("weight").noconvert(),
              nb::arg("weight_mean").noconvert(), nb::arg("weight_square").noconvert(),
              nb::arg("bias").noconvert().none(), nb::arg("bias_mean").noconvert().none(),

@@ -3,6 +3,7 @@
 
 #include "junction.hpp"
 #include "layout.hpp"
+#include "rows.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
 
@@ -13,13 +14,13 @@ constexpr int STRIPE = 64;     // outputs collected before they go back to sampl
 constexpr int FEW = 1;         // up to so many samples the layout conversion does not pay
 constexpr int V = TILE / W > 4 ? 4 : TILE / W;  // vectors of samples held in registers at once
 
-// C outputs of one block, NV vectors of samples. The sums stay in registers; each loaded input serves C outputs. With
-// C = 1 two sets of sums hide the latency of the multiply-add. R is the number of inputs in a block where it is known
-// when compiling, else 0: for single edges a loop over one input would cost as much as the edge.
-template <int C, int NV, int R>
-OFFRAMP_INLINE void block_sums(const Junction &j, const int32_t *cols, const float *w, const float *bias,
+// C outputs of one block, NV vectors of samples. The sums stay in registers; each loaded input serves C outputs. Where
+// there are few sums, a second set of them hides the latency of the multiply-add. R is the number of inputs in a block
+// where it is known when compiling, else 0: for single edges a loop over one input would cost as much as the edge.
+template <int C, int NV, int R, class I>
+OFFRAMP_INLINE void block_sums(const Junction &j, const I *cols, const float *w, const float *bias,
                                const float *xt, float *yt) {
-    constexpr int SETS = C == 1 ? 2 : 1;
+    constexpr int SETS = C * NV <= 4 ? 2 : 1;
     const int64_t r = R ? R : j.r;
     vec sum[SETS][C][NV];
     for (int o = 0; o < C; o++)
@@ -54,139 +55,127 @@ OFFRAMP_INLINE void block_sums(const Junction &j, const int32_t *cols, const flo
         }
 }
 
-template <int C, int R>
-inline void block_samples(const Junction &j, const int32_t *cols, const float *w, const float *bias,
+template <int C, int R, class I>
+inline void block_samples(const Junction &j, const I *cols, const float *w, const float *bias,
                           const float *xt, float *yt, int64_t vectors) {
     int64_t v = 0;
-    for (; v + V <= vectors; v += V) block_sums<C, V, R>(j, cols, w, bias, xt + v * W, yt + v * W);
-    for (; v < vectors; v++) block_sums<C, 1, R>(j, cols, w, bias, xt + v * W, yt + v * W);
+    for (; v + V <= vectors; v += V) block_sums<C, V, R, I>(j, cols, w, bias, xt + v * W, yt + v * W);
+    for (; v < vectors; v++) block_sums<C, 1, R, I>(j, cols, w, bias, xt + v * W, yt + v * W);
 }
 
 // All c outputs of one block: whatever c is, in groups of 4, 2 and 1.
-template <int R>
-inline void block_outputs(const Junction &j, int64_t block, const float *weight, const float *bias, const float *xt,
-                          float *yt, int64_t vectors) {
-    const int32_t *cols = j.table + block * j.degree;
+template <int R, class I>
+inline void block_outputs(const Junction &j, const I *table, int64_t block, const float *weight, const float *bias,
+                          const float *xt, float *yt, int64_t vectors) {
+    const I *cols = table + block * j.degree;
     const float *w = weight + block * j.degree * j.r * j.c;
     const float *b = bias ? bias + block * j.c : nullptr;
     int64_t o = 0;
     auto group = [&](auto run, int64_t size) {
         for (; o + size <= j.c; o += size) run(j, cols, w + o, b ? b + o : nullptr, xt, yt + o * TILE, vectors);
     };
-    group(block_samples<4, R>, 4);
-    group(block_samples<2, R>, 2);
-    group(block_samples<1, R>, 1);
+    group(block_samples<4, R, I>, 4);
+    group(block_samples<2, R, I>, 2);
+    group(block_samples<1, R, I>, 1);
 }
 
-inline void one_block(const Junction &j, int64_t block, const float *weight, const float *bias, const float *xt,
-                      float *yt, int64_t vectors) {
+template <class I>
+inline void one_block(const Junction &j, const I *table, int64_t block, const float *weight, const float *bias,
+                      const float *xt, float *yt, int64_t vectors) {
     switch (j.r) {
-        case 1: return block_outputs<1>(j, block, weight, bias, xt, yt, vectors);
-        case 4: return block_outputs<4>(j, block, weight, bias, xt, yt, vectors);
-        default: return block_outputs<0>(j, block, weight, bias, xt, yt, vectors);
+        case 1: return block_outputs<1>(j, table, block, weight, bias, xt, yt, vectors);
+        case 4: return block_outputs<4>(j, table, block, weight, bias, xt, yt, vectors);
+        default: return block_outputs<0>(j, table, block, weight, bias, xt, yt, vectors);
     }
 }
 
 // Outputs of blocks [first, last) for one tile of samples.
-inline void tile_forward(const Junction &j, int64_t first, int64_t last, const float *xt, const float *weight,
-                         const float *bias, float *y, int64_t samples) {
+template <class I, class E>
+inline void tile_forward(const Junction &j, const I *table, int64_t first, int64_t last, const float *xt,
+                         const float *weight, const float *bias, E *y, int64_t samples) {
     const int64_t per_stripe = j.c >= STRIPE ? 1 : STRIPE / j.c;
     float *yt = scratch(Scratch::output, per_stripe * j.c * TILE);
     for (int64_t b0 = first; b0 < last; b0 += per_stripe) {
         const int64_t n = smaller(per_stripe, last - b0);
         for (int64_t b = 0; b < n; b++)
-            one_block(j, b0 + b, weight, bias, xt, yt + b * j.c * TILE, (samples + W - 1) / W);
+            one_block(j, table, b0 + b, weight, bias, xt, yt + b * j.c * TILE, (samples + W - 1) / W);
         unpack<TILE>(yt, n * j.c, samples, y + b0 * j.c, j.n_out());
     }
 }
 
-// One sample as it lies: no conversion; the outputs of a block are the lanes. U sets of sums hide the latency of the
-// multiply-add.
-template <int C, int U>
-__attribute__((noinline)) void block_row(const Junction &j, const int32_t *cols, const float *w, const float *bias,
-                                         const float *x, float *y) {
-    float sum[U][C] = {};
-    for (int o = 0; o < C; o++) sum[0][o] = bias ? bias[o] : 0.0f;
-    auto edge = [&](int set, float in, const float *weights) __attribute__((always_inline)) {
-        for (int o = 0; o < C; o++) sum[set][o] += weights[o] * in;
-    };
-    if (j.r == 1) {
-        int64_t k = 0;
-        for (; k + U <= j.degree; k += U, w += U * j.c)
-            for (int u = 0; u < U; u++) edge(u, x[cols[k + u]], w + u * j.c);
-        for (; k < j.degree; k++, w += j.c) edge(0, x[cols[k]], w);
-    } else {
-        for (int64_t k = 0; k < j.degree; k++) {
-            const float *in = x + cols[k] * j.r;
-            int64_t i = 0;
-            for (; i + U <= j.r; i += U, w += U * j.c)
-                for (int u = 0; u < U; u++) edge(u, in[i + u], w + u * j.c);
-            for (; i < j.r; i++, w += j.c) edge(0, in[i], w);
-        }
-    }
-    for (int o = 0; o < C; o++) {
-        float total = sum[0][o];
-        for (int u = 1; u < U; u++) total += sum[u][o];
-        y[o] = total;
-    }
+// Outputs of blocks [first, last) for one sample.
+template <class I, class E>
+inline void sample_forward(const Junction &j, const I *table, int64_t first, int64_t last, const E *x, const E *weight,
+                           const E *bias, E *y) {
+    float *xs = scratch(Scratch::input, j.n_in + W), *ys = scratch(Scratch::output, j.n_out());
+    for (int64_t i = 0; i < j.n_in; i++) xs[i] = widened(x[i]);
+    for (int64_t o = first * j.c; o < last * j.c; o++) ys[o] = bias ? widened(bias[o]) : 0.0f;
+    row_forward(j, table, first, last, xs, weight, ys);
+    for (int64_t o = first * j.c; o < last * j.c; o++) narrow(ys[o], y[o]);
 }
 
-// The same for wide blocks: the weights are read in the order in which they lie, the sums are kept in y.
-inline void wide_block_row(const Junction &j, const int32_t *cols, const float *__restrict w, const float *bias,
-                           const float *x, float *__restrict y) {
-    for (int64_t o = 0; o < j.c; o++) y[o] = bias ? bias[o] : 0.0f;
-    for (int64_t k = 0; k < j.degree; k++) {
-        const float *in = x + cols[k] * j.r;
-        int64_t i = 0;
-        for (; i + 4 <= j.r; i += 4, w += 4 * j.c)
-            for (int64_t o = 0; o < j.c; o++)
-                y[o] += w[o] * in[i] + w[j.c + o] * in[i + 1] + w[2 * j.c + o] * in[i + 2] + w[3 * j.c + o] * in[i + 3];
-        for (; i < j.r; i++, w += j.c)
-            for (int64_t o = 0; o < j.c; o++) y[o] += w[o] * in[i];
-    }
-}
-
-inline void row_forward(const Junction &j, int64_t first, int64_t last, const float *x, const float *weight,
-                        const float *bias, float *y) {
-    for (int64_t block = first; block < last; block++) {
-        const int32_t *cols = j.table + block * j.degree;
-        const float *w = weight + block * j.degree * j.r * j.c;
-        const float *b = bias ? bias + block * j.c : nullptr;
-        if (j.c > 8) {
-            wide_block_row(j, cols, w, b, x, y + block * j.c);
-            continue;
-        }
-        int64_t o = 0;
-        auto group = [&](auto run, int64_t size) {
-            for (; o + size <= j.c; o += size) run(j, cols, w + o, b ? b + o : nullptr, x, y + block * j.c + o);
-        };
-        group(block_row<8, 4>, 8);
-        group(block_row<4, 4>, 4);
-        group(block_row<1, 8>, 1);
-    }
-}
-
-inline void forward(const Junction &j, const float *x, const float *weight, const float *bias, float *y,
-                    int64_t batch, int threads) {
-    const bool few = batch <= FEW;
-    const int64_t tiles = few ? batch : (batch + TILE - 1) / TILE;
-    // Threads share the tiles out first; where there are too few, several take stripes of outputs of one tile.
+// Threads share the tiles out first; where there are too few, several take stripes of outputs of one tile.
+template <class Body>
+inline void share_out(const Junction &j, int64_t tiles, int threads, const Body &body) {
     parallel(threads, [&](int thread, int n_threads) {
         const int64_t teams = smaller(n_threads, tiles > 0 ? tiles : 1);
         const int64_t team = thread % teams, member = thread / teams;
         const int64_t members = (n_threads - team + teams - 1) / teams;
         const int64_t first = j.n_blocks * member / members, last = j.n_blocks * (member + 1) / members;
-        for (int64_t tile = team; tile < tiles; tile += teams) {
-            if (few) {
-                row_forward(j, first, last, x + tile * j.n_in, weight, bias, y + tile * j.n_out());
-                continue;
-            }
+        for (int64_t tile = team; tile < tiles; tile += teams) body(tile, first, last);
+    });
+}
+
+// Weights and bias are float32 already: the batch is long enough to pay for that.
+template <class E>
+inline void batch_forward(const Junction &j, const E *x, const float *weight, const float *bias, E *y, int64_t batch,
+                          int threads) {
+    with_numbers(j.table, [&](const auto *table) {
+        share_out(j, (batch + TILE - 1) / TILE, threads, [&](int64_t tile, int64_t first, int64_t last) {
             const int64_t samples = smaller(TILE, batch - tile * TILE);
             float *xt = scratch(Scratch::input, j.n_in * TILE);
             pack<TILE>(x + tile * TILE * j.n_in, j.n_in, samples, xt);
-            tile_forward(j, first, last, xt, weight, bias, y + tile * TILE * j.n_out(), samples);
-        }
+            tile_forward(j, table, first, last, xt, weight, bias, y + tile * TILE * j.n_out(), samples);
+        });
     });
+}
+
+template <class E>
+inline void few_forward(const Junction &j, const E *x, const E *weight, const E *bias, E *y, int64_t batch, int threads) {
+    with_numbers(j.table, [&](const auto *table) {
+        share_out(j, batch, threads, [&](int64_t sample, int64_t first, int64_t last) {
+            sample_forward(j, table, first, last, x + sample * j.n_in, weight, bias, y + sample * j.n_out());
+        });
+    });
+}
+
+inline void forward(const Junction &j, const float *x, const float *weight, const float *bias, float *y,
+                    int64_t batch, int threads) {
+    if (batch <= FEW)
+        few_forward(j, x, weight, bias, y, batch, threads);
+    else
+        batch_forward(j, x, weight, bias, y, batch, threads);
+}
+
+// n values as float32, converted by all threads, in memory that lasts until the next call.
+inline const float *all_widened(const bfloat16 *from, int64_t n, float *to, int threads) {
+    parallel(threads, [&](int thread, int n_threads) {
+        int64_t i = n * thread / n_threads;
+        const int64_t last = n * (thread + 1) / n_threads;
+        for (; i + W <= last; i += W) store(to + i, load(from + i));
+        for (; i < last; i++) to[i] = widened(from[i]);
+    });
+    return to;
+}
+
+// bfloat16 halves the memory, not the work: vdpbf16ps does fewer multiply-adds a second than the one of float32.
+inline void forward_bfloat16(const Junction &j, const bfloat16 *x, const bfloat16 *weight, const bfloat16 *bias,
+                             bfloat16 *y, int64_t batch, int threads) {
+    if (batch <= FEW) return few_forward(j, x, weight, bias, y, batch, threads);
+    const int64_t n = j.n_blocks * j.degree * j.r * j.c;
+    float *wide = scratch(Scratch::weight, n + j.n_out());
+    const float *wide_bias = bias ? all_widened(bias, j.n_out(), wide + n, 1) : nullptr;
+    batch_forward(j, x, all_widened(weight, n, wide, threads), wide_bias, y, batch, threads);
 }
 
 }  // namespace offramp::OFFRAMP_ISA

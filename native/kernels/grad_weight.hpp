@@ -12,8 +12,8 @@ constexpr int GRAD_TILE = 128;  // samples summed in registers before they are a
 
 // W weights at once: G inputs (rows of xt, by number) by C outputs (rows of dyt), summed over `vectors` vectors of
 // samples. Lane g * C + o of the result is the sum for input g and output o. Rows of a tile are T floats apart.
-template <int T, int G, int C>
-OFFRAMP_INLINE vec weight_sums(const int32_t *rows, const float *xt, const float *dyt, int64_t vectors) {
+template <int T, int G, int C, class I>
+OFFRAMP_INLINE vec weight_sums(const I *rows, const float *xt, const float *dyt, int64_t vectors) {
     static_assert(G * C == W);
     constexpr int AT_ONCE = C == 1 ? 4 : 1;  // vectors for which the address of a row is computed once
     vec sum[W] = {};
@@ -35,8 +35,8 @@ OFFRAMP_INLINE vec weight_sums(const int32_t *rows, const float *xt, const float
 }
 
 // dweight of C outputs of a block (w points at the first of them) for all its n inputs, of which `rows` has the numbers.
-template <int T, int C>
-inline void output_grads(const int32_t *rows, int64_t n, int64_t c, const float *xt, const float *dyt, float *w,
+template <int T, int C, class I>
+inline void output_grads(const I *rows, int64_t n, int64_t c, const float *xt, const float *dyt, float *w,
                          int64_t vectors) {
     constexpr int G = W / C;
     int64_t q = 0;
@@ -53,7 +53,7 @@ inline void output_grads(const int32_t *rows, int64_t n, int64_t c, const float 
             for (int o = 0; o < C; o++) out[g * c + o] += lane[g * C + o];
     }
     if (q == n) return;
-    int32_t rest[G] = {};  // filled up with row 0
+    I rest[G] = {};  // filled up with row 0
     for (int64_t g = 0; g < n - q; g++) rest[g] = rows[q + g];
     float lane[W];
     store(lane, weight_sums<T, G, C>(rest, xt, dyt, vectors));
@@ -75,23 +75,28 @@ inline void add_row_sums(const float *rows, int64_t n, float *sums, int64_t vect
     }
 }
 
+// dweight += for all c outputs of a block, in groups of 4, 2 and 1; `rows` has the numbers of its inputs.
+template <int T, class I>
+inline void block_grad_of(const I *rows, int64_t inputs, int64_t c, const float *xt, const float *dyt, float *w,
+                          int64_t vectors) {
+    int64_t o = 0;
+    for (; o + 4 <= c; o += 4) output_grads<T, 4>(rows, inputs, c, xt, dyt + o * T, w + o, vectors);
+    for (; o + 2 <= c; o += 2) output_grads<T, 2>(rows, inputs, c, xt, dyt + o * T, w + o, vectors);
+    for (; o < c; o++) output_grads<T, 1>(rows, inputs, c, xt, dyt + o * T, w + o, vectors);
+}
+
 // dweight += for one block of outputs and one tile. `rows` has room for the degree * r inputs of the block.
-template <int T>
-inline void block_grad(const Junction &j, int64_t block, const float *xt, const float *dyt, float *dweight,
-                       int32_t *rows, int64_t vectors) {
+template <int T, class I>
+inline void block_grad(const Junction &j, const I *table, int64_t block, const float *xt, const float *dyt,
+                       float *dweight, int32_t *rows, int64_t vectors) {
     const int64_t inputs = j.degree * j.r;
-    const int32_t *cols = j.table + block * j.degree, *numbers = cols;
-    if (j.r > 1) {
-        for (int64_t k = 0; k < j.degree; k++)
-            for (int64_t i = 0; i < j.r; i++) rows[k * j.r + i] = static_cast<int32_t>(cols[k] * j.r + i);
-        numbers = rows;
-    }
+    const I *cols = table + block * j.degree;
     const float *d = dyt + block * j.c * T;
     float *w = dweight + block * inputs * j.c;
-    int64_t o = 0;
-    for (; o + 4 <= j.c; o += 4) output_grads<T, 4>(numbers, inputs, j.c, xt, d + o * T, w + o, vectors);
-    for (; o + 2 <= j.c; o += 2) output_grads<T, 2>(numbers, inputs, j.c, xt, d + o * T, w + o, vectors);
-    for (; o < j.c; o++) output_grads<T, 1>(numbers, inputs, j.c, xt, d + o * T, w + o, vectors);
+    if (j.r == 1) return block_grad_of<T>(cols, inputs, j.c, xt, d, w, vectors);
+    for (int64_t k = 0; k < j.degree; k++)
+        for (int64_t i = 0; i < j.r; i++) rows[k * j.r + i] = static_cast<int32_t>(cols[k] * j.r + i);
+    block_grad_of<T>(rows, inputs, j.c, xt, d, w, vectors);
 }
 
 inline void grad_weight(const Junction &j, const float *x, const float *dy, float *dweight, float *dbias,
@@ -111,8 +116,10 @@ inline void grad_weight(const Junction &j, const float *x, const float *dy, floa
             const int64_t samples = smaller(GRAD_TILE, batch - b0), vectors = (samples + W - 1) / W;
             pack<GRAD_TILE>(x + b0 * j.n_in, j.n_in, samples, xt);
             pack<GRAD_TILE>(dy + b0 * n_out, n_out, samples, dyt);
-            for (int64_t block = first; block < last; block++)
-                block_grad<GRAD_TILE>(j, block, xt, dyt, dweight, rows, vectors);
+            with_numbers(j.table, [&](const auto *table) {
+                for (int64_t block = first; block < last; block++)
+                    block_grad<GRAD_TILE>(j, table, block, xt, dyt, dweight, rows, vectors);
+            });
             const int64_t o = first * j.c;
             add_row_sums<GRAD_TILE>(dyt + o * GRAD_TILE, (last - first) * j.c, dbias + o, vectors);
         }

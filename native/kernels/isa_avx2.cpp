@@ -5,5 +5,6 @@
 #include "train_step.hpp"
 
 namespace offramp {
-extern const Kernels kernels_avx2{"avx2", avx2::forward, avx2::grad_weight, avx2::train_step};
-}
+extern const Kernels kernels_avx2{"avx2", avx2::forward, avx2::forward_bfloat16, avx2::grad_weight,
+                                    avx2::train_step};
+}  // namespace offramp

@@ -5,5 +5,6 @@
 #include "train_step.hpp"
 
 namespace offramp {
-extern const Kernels kernels_avx512{"avx512", avx512::forward, avx512::grad_weight, avx512::train_step};
-}
+extern const Kernels kernels_avx512{"avx512", avx512::forward, avx512::forward_bfloat16, avx512::grad_weight,
+                                    avx512::train_step};
+}  // namespace offramp

@@ -5,5 +5,6 @@
 #include "train_step.hpp"
 
 namespace offramp {
-extern const Kernels kernels_generic{"generic", generic::forward, generic::grad_weight, generic::train_step};
-}
+extern const Kernels kernels_generic{"generic", generic::forward, generic::forward_bfloat16, generic::grad_weight,
+                                    generic::train_step};
+}  // namespace offramp

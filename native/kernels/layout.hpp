@@ -6,8 +6,8 @@
 namespace offramp::OFFRAMP_ISA {
 
 // tile[f * T + i] = rows[i][f] for i < n_rows and f < n, zero for n_rows <= i < W.
-template <int T>
-OFFRAMP_INLINE void pack_vector(const float *const *rows, int64_t n_rows, int64_t n, float *tile) {
+template <int T, class E>
+OFFRAMP_INLINE void pack_vector(const E *const *rows, int64_t n_rows, int64_t n, float *tile) {
     int64_t f = 0;
     for (; f + W <= n; f += W) {
         vec v[W];
@@ -21,30 +21,30 @@ OFFRAMP_INLINE void pack_vector(const float *const *rows, int64_t n_rows, int64_
     }
     for (; f < n; f++) {
         store(tile + f * T, vec{});
-        for (int64_t i = 0; i < n_rows; i++) tile[f * T + i] = rows[i][f];
+        for (int64_t i = 0; i < n_rows; i++) tile[f * T + i] = widened(rows[i][f]);
     }
 }
 
 // tile[f * T + s] = row(s)[f] for s < samples and f < n; the samples up to the next whole vector are zero.
-template <int T, class Row>
+template <int T, class E = float, class Row>
 OFFRAMP_INLINE void pack_rows(const Row &row, int64_t n, int64_t samples, float *tile) {
     for (int64_t s = 0; s < samples; s += W) {
         const int64_t n_rows = smaller(W, samples - s);
-        const float *rows[W];
+        const E *rows[W];
         for (int64_t i = 0; i < n_rows; i++) rows[i] = row(s + i);
         pack_vector<T>(rows, n_rows, n, tile + s);
     }
 }
 
 // The same for the samples of a matrix: row(s) = x + s * n.
-template <int T>
-inline void pack(const float *x, int64_t n, int64_t samples, float *tile) {
-    pack_rows<T>([=](int64_t s) { return x + s * n; }, n, samples, tile);
+template <int T, class E>
+inline void pack(const E *x, int64_t n, int64_t samples, float *tile) {
+    pack_rows<T, E>([=](int64_t s) { return x + s * n; }, n, samples, tile);
 }
 
 // y[s * n + f] = tile[f * T + s] for f < features and s < samples: a stripe of columns of y.
-template <int T>
-inline void unpack(const float *tile, int64_t features, int64_t samples, float *y, int64_t n) {
+template <int T, class E>
+inline void unpack(const float *tile, int64_t features, int64_t samples, E *y, int64_t n) {
     for (int64_t s = 0; s < samples; s += W) {
         const int64_t rows = smaller(W, samples - s);
         int64_t f = 0;
@@ -59,7 +59,7 @@ inline void unpack(const float *tile, int64_t features, int64_t samples, float *
             }
         }
         for (; f < features; f++)
-            for (int64_t i = 0; i < rows; i++) y[(s + i) * n + f] = tile[f * T + s + i];
+            for (int64_t i = 0; i < rows; i++) narrow(tile[f * T + s + i], y[(s + i) * n + f]);
     }
 }
 

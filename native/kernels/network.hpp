@@ -13,11 +13,10 @@ struct Parameter {
 };
 
 struct Layer {
-    // The junction in the order of its weights, and seen from its other side; `position` as in grad_input.
+    // The junction in the order of its weights, and seen from its other side.
     // Of a sparse layer the first is the forward direction. A dense layer, stored (n_out, n_in) as one block, is
     // the other way round: `stored` leads from its outputs to its inputs.
     Junction stored, turned;
-    const int32_t *position;
     bool stored_is_forward;
     bool relu;  // after the layer
     Parameter weight, bias;

@@ -38,8 +38,10 @@ OFFRAMP_INLINE const float *backward_weights(const Layer &l, const Workspace &w)
 
 inline void run_junction(const Junction &j, const float *weight, const float *bias, const float *in, float *out,
                          int64_t vectors) {
-    for (int64_t block = 0; block < j.n_blocks; block++)
-        one_block(j, block, weight, bias, in, out + block * j.c * TILE, vectors);
+    with_numbers(j.table, [&](const auto *table) {
+        for (int64_t block = 0; block < j.n_blocks; block++)
+            one_block(j, table, block, weight, bias, in, out + block * j.c * TILE, vectors);
+    });
 }
 
 inline const float *stack_forward(const Stack &stack, const Workspace *work, const float *in, int64_t vectors) {
@@ -77,8 +79,10 @@ inline float *stack_backward(const Stack &stack, const Workspace *work, const fl
         const Junction &s = l.stored;
         const float *from = l.stored_is_forward ? input : d, *to = l.stored_is_forward ? d : input;
         auto *rows = reinterpret_cast<int32_t *>(scratch(Scratch::weight, s.degree * s.r));
-        for (int64_t block = 0; block < s.n_blocks; block++)
-            block_grad<TILE>(s, block, from, to, work[i].dweight, rows, vectors);
+        with_numbers(s.table, [&](const auto *table) {
+            for (int64_t block = 0; block < s.n_blocks; block++)
+                block_grad<TILE>(s, table, block, from, to, work[i].dweight, rows, vectors);
+        });
         if (l.bias.size) add_row_sums<TILE>(d, l.n_out(), work[i].dbias, vectors);
         if (i || want_input) {
             run_junction(l.backward(), backward_weights(l, work[i]), nullptr, d, other, vectors);
@@ -127,13 +131,12 @@ inline double train_step(const Network &net, const Batch &batch, const Adam &set
             for (int64_t i = 0; i < stack.n; i++, k++) {
                 const Layer &l = stack.layers[i];
                 work[k].output = arena.take(l.n_out() * TILE);
-                work[k].turned = arena.take(l.weight.size);
                 widest = widest > l.n_out() ? widest : l.n_out();
                 const bool first_layer = &l == first.layers;
                 if (!first_layer) widest = widest > l.n_in() ? widest : l.n_in();
-                if (pass && !(first_layer && l.stored_is_forward))
-                    reverse_weights(l.weight.value, l.position, l.turned.n_blocks * l.turned.degree, l.stored.r,
-                                    l.stored.c, work[k].turned);
+                if (first_layer && l.stored_is_forward) continue;  // nobody asks for the derivative of the samples
+                work[k].turned = arena.take(l.weight.size);
+                if (pass) turn_weights(l.turned, l.weight.value, work[k].turned, 1);
             }
         xt = arena.take(n_in * TILE);
         for (float *&buffer : d) buffer = arena.take(widest * TILE);

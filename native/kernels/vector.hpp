@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "junction.hpp"
+
 namespace offramp::OFFRAMP_ISA {
 
 constexpr int W = OFFRAMP_WIDTH;
@@ -22,6 +24,38 @@ OFFRAMP_INLINE vec load(const float *p) {
     return v;
 }
 OFFRAMP_INLINE void store(float *p, vec v) { std::memcpy(p, &v, sizeof v); }
+
+// bfloat16 is the upper half of a float; on the way back the lower half rounds to nearest, ties to even.
+typedef uint16_t half_words __attribute__((vector_size(W * sizeof(uint16_t))));
+typedef uint32_t words __attribute__((vector_size(W * sizeof(uint32_t))));
+
+OFFRAMP_INLINE vec load(const bfloat16 *p) {
+    half_words h;
+    std::memcpy(&h, p, sizeof h);
+    return reinterpret_cast<vec>(__builtin_convertvector(h, words) << 16);
+}
+OFFRAMP_INLINE void store(bfloat16 *p, vec v) {
+    const words bits = reinterpret_cast<words>(v);
+    const words rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+    const words is_nan = reinterpret_cast<words>(v != v);
+    const half_words h = __builtin_convertvector(((is_nan & (bits | 0x400000u)) | (~is_nan & rounded)) >> 16, half_words);
+    std::memcpy(p, &h, sizeof h);
+}
+
+OFFRAMP_INLINE float widened(float f) { return f; }
+OFFRAMP_INLINE float widened(bfloat16 f) {
+    const uint32_t bits = static_cast<uint32_t>(f.bits) << 16;
+    float wide;
+    std::memcpy(&wide, &bits, sizeof wide);
+    return wide;
+}
+OFFRAMP_INLINE void narrow(float f, float &out) { out = f; }
+OFFRAMP_INLINE void narrow(float f, bfloat16 &out) {
+    bfloat16 all[W];
+    store(all, vec{} + f);
+    out = all[0];
+}
+
 OFFRAMP_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Elements of a where bit S of the lane is clear, else of b moved up by S; and its counterpart.

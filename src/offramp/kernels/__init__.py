@@ -7,6 +7,7 @@ from offramp.kernels import reference
 from offramp.kernels.junction import (
     available_isas,
     forward,
+    forward_bfloat16,
     grad_input,
     grad_weight,
     has_openmp,
@@ -21,6 +22,7 @@ __all__ = [
     "Trained",
     "available_isas",
     "forward",
+    "forward_bfloat16",
     "grad_input",
     "grad_weight",
     "has_openmp",

@@ -7,7 +7,7 @@ import numpy as np
 
 from offramp import _native
 from offramp.errors import ConfigError, PatternError
-from offramp.kernels.types import Block, FloatArray, IndexArray
+from offramp.kernels.types import BFloat16Array, Block, FloatArray, IndexArray
 
 _MAX_THREADS = 1024
 
@@ -45,7 +45,7 @@ def forward(
     Args:
         x: float32 (batch, n_in); copied if it is not contiguous.
         weight: float32 (n_out/c, in_degree/r, r*c), index i*c + j inside a block.
-        table: int32 (n_out/c, in_degree/r), the input blocks of each output block.
+        table: uint16 or int32 (n_out/c, in_degree/r), the input blocks of each output block, ascending.
         bias: float32 (n_out,) or None.
         block: (r, c), the inputs and outputs of a block.
         threads: at most so many, 1..1024; any number gives the same bits. A process forked from one that has
@@ -70,11 +70,35 @@ def forward(
     return y
 
 
+def forward_bfloat16(
+    x: BFloat16Array,
+    weight: BFloat16Array,
+    table: IndexArray,
+    bias: BFloat16Array | None = None,
+    *,
+    block: Block,
+    threads: int = 1,
+    isa: str | None = None,
+) -> BFloat16Array:
+    """`forward` with every number in bfloat16, given as its bits in uint16; sums are float32.
+
+    Halves the memory of weights and activations. Not their work: batches are computed in float32.
+    """
+    r, c = _checked(block)
+    n_out = len(table) * c
+    x = _array("x", x, (None, None), np.uint16)
+    _check_width("x", x, r)
+    weight = _array("weight", weight, (*table.shape, r * c), np.uint16)
+    bias = None if bias is None else _array("bias", bias, (n_out,), np.uint16)
+    y = np.empty((len(x), n_out), np.uint16)
+    _run(_native.forward_bfloat16, x, weight, _table(table), bias, y, r, c, threads, isa)
+    return y
+
+
 def grad_input(
     dy: FloatArray,
     weight: FloatArray,
     reverse_table: IndexArray,
-    reverse_position: IndexArray,
     *,
     block: Block,
     threads: int = 1,
@@ -85,30 +109,20 @@ def grad_input(
     Args:
         dy: float32 (batch, n_out).
         weight: as in `forward`.
-        reverse_table, reverse_position: int32 (n_in/r, out_degree/c), from `Pattern.reverse()`.
+        reverse_table: uint16 or int32 (n_in/r, out_degree/c), the output blocks of each input block,
+            ascending, as `Pattern.reverse()` gives it.
         block, threads, isa: as in `forward`.
     """
     r, c = _checked(block)
     weight = _array("weight", weight, (None, None, r * c))
     dy = _array("dy", dy, (None, len(weight) * c))
-    if reverse_table.shape != reverse_position.shape or weight.size != reverse_table.size * r * c:
+    if weight.size != reverse_table.size * r * c:
         raise PatternError(
-            f"a reverse table of {reverse_table.shape} and positions of {reverse_position.shape} do not "
-            f"belong to weights of {weight.shape}; take both from the same Pattern.reverse()"
+            f"a reverse table of {reverse_table.shape} does not belong to weights of {weight.shape}; "
+            "take it from Pattern.reverse() of their pattern"
         )
     dx = np.empty((len(dy), len(reverse_table) * r), np.float32)
-    _run(
-        _native.grad_input,
-        dy,
-        weight,
-        _table(reverse_table),
-        _table(reverse_position),
-        dx,
-        r,
-        c,
-        threads,
-        isa,
-    )
+    _run(_native.grad_input, dy, weight, _table(reverse_table), dx, r, c, threads, isa)
     return dx
 
 
@@ -155,10 +169,16 @@ def _checked(block: Block) -> Block:
     return r, c
 
 
-def _array(name: str, array: FloatArray, shape: tuple[int | None, ...]) -> FloatArray:
-    if array.dtype != np.float32:
+def _array(
+    name: str,
+    array: FloatArray,
+    shape: tuple[int | None, ...],
+    dtype: type[np.float32 | np.uint16] = np.float32,
+) -> FloatArray:
+    if array.dtype != dtype:
+        wanted = "float32" if dtype is np.float32 else "uint16, the bits of bfloat16"
         raise PatternError(
-            f"{name} is {array.dtype}, the native kernels take float32; convert it, or use kernels.reference"
+            f"{name} is {array.dtype}, this native kernel takes {wanted}; convert it, or use kernels.reference"
         )
     fits = array.ndim == len(shape) and all(
         want is None or want == have for want, have in zip(shape, array.shape, strict=True)
@@ -174,7 +194,9 @@ def _check_width(name: str, array: FloatArray, step: int) -> None:
         raise PatternError(f"{name} has {array.shape[1]} columns, which blocks of {step} cannot share out")
 
 
-def _table(table: IndexArray) -> np.ndarray[Any, np.dtype[np.int32]]:
+def _table(table: IndexArray) -> IndexArray:
+    if table.dtype == np.uint16:
+        return np.ascontiguousarray(table)
     if not np.can_cast(table.dtype, np.int32):
-        raise PatternError(f"a table is {table.dtype}; block numbers are int32")
+        raise PatternError(f"a table is {table.dtype}; block numbers are uint16 or int32")
     return np.ascontiguousarray(table, dtype=np.int32)

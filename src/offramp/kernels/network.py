@@ -109,15 +109,13 @@ class TrainStep:
         if layer.pattern is None:
             # One block of all weights; stored (n_out, n_in), it leads from the outputs to the inputs.
             r, c = layer.n_out, layer.n_in
-            table = reverse_table = position = np.zeros((1, 1), np.int32)
+            table = reverse_table = np.zeros((1, 1), np.uint16)
         else:
-            (r, c), table = layer.pattern.block, layer.pattern.table
-            reverse_table, position = layer.pattern.reverse()
+            (r, c), table, reverse_table = layer.pattern.block, layer.pattern.table, layer.pattern.reverse()
         self._native.add_layer(
             stack,
             table,
             reverse_table,
-            position,
             layer.n_in,
             layer.n_out,
             r,

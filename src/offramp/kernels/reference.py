@@ -24,18 +24,15 @@ def forward(
 
 
 def grad_input(
-    dy: FloatArray,
-    weight: FloatArray,
-    reverse_table: IndexArray,
-    reverse_position: IndexArray,
-    *,
-    block: Block,
+    dy: FloatArray, weight: FloatArray, reverse_table: IndexArray, *, block: Block
 ) -> FloatArray:
     """dx of `forward`: the same sum, run over the reverse table with every block transposed."""
     r, c = block
-    blocks = weight.reshape(-1, r, c)[reverse_position]  # (n_in/r, out_degree/c, r, c)
-    transposed = np.swapaxes(blocks, 2, 3).reshape(*reverse_table.shape, r * c)
-    return forward(dy, transposed, reverse_table, block=(c, r))
+    # Rows of both tables ascend: the edges of the reverse table, ordered by output, are those of the table.
+    order = np.argsort(reverse_table.ravel(), kind="stable")
+    turned = np.empty((reverse_table.size, c, r), weight.dtype)
+    turned[order] = np.swapaxes(weight.reshape(-1, r, c), 1, 2)
+    return forward(dy, turned.reshape(*reverse_table.shape, r * c), reverse_table, block=(c, r))
 
 
 def grad_weight(

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import gcd
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,11 @@ from offramp.errors import PatternError
 from offramp.pattern.junction import Junction, either, whole_number
 
 _MAX_BLOCKS = 2**31 - 1
+_MOST_16_BIT = 2**16
 
 
-class ReverseTable(NamedTuple):
-    """A pattern seen from its inputs: two arrays, int32 (n_in / r, out_degree / c), C order, read-only."""
-
-    table: NDArray[np.int32]
-    """Output blocks that each input block feeds, ascending."""
-    position: NDArray[np.int32]
-    """Where the block's weights are: the flat index into the pattern's own table."""
+# Block numbers: 16 bits each where they fit, since a table is read as often as the weights.
+Table = NDArray[np.uint16] | NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +30,15 @@ class Pattern:
 
     Attributes:
         block: (r, c).
-        table: the input blocks of each output block, int32 (n_out / c, in_degree / r), C order, read-only,
-            rows ascending.
+        table: the input blocks of each output block, (n_out / c, in_degree / r), C order, read-only, rows
+            ascending; uint16, or int32 where there are more than 65,536 input blocks.
     """
 
     n_in: int
     n_out: int
     out_degree: int
     block: tuple[int, int]
-    table: NDArray[np.int32] = field(repr=False)
+    table: Table = field(repr=False)
 
     @classmethod
     def from_table(
@@ -80,7 +76,7 @@ class Pattern:
                 f"the table has entries {table.min()}..{table.max()};"
                 f" number the input blocks 0..{n_blocks_in - 1}"
             )
-        ordered = table.astype(np.int32, order="C")
+        ordered = table.astype(_number_type(n_blocks_in), order="C")
         ordered.sort(axis=1)
         repeated = ordered[:, 1:] == ordered[:, :-1]
         if repeated.any():
@@ -119,8 +115,11 @@ class Pattern:
         """Edges / (n_in · n_out), in (0, 1]."""
         return self.out_degree / self.n_out
 
-    def reverse(self) -> ReverseTable:
-        """The same pattern seen from its inputs; made once."""
+    def reverse(self) -> Table:
+        """The output blocks that each input block feeds, (n_in / r, out_degree / c); made once.
+
+        C order, read-only, rows ascending; uint16, or int32 where there are more than 65,536 output blocks.
+        """
         return self._reverse
 
     def digest(self) -> str:
@@ -136,18 +135,18 @@ class Pattern:
         return np.stack([inputs.ravel(), outputs], axis=1)
 
     @cached_property
-    def _reverse(self) -> ReverseTable:
-        # Sorting (input block, flat index) as one number is a stable argsort, only faster.
-        index_bits = (self.table.size - 1).bit_length()
-        keys = self.table.ravel().astype(np.int64) << index_bits
-        keys |= np.arange(keys.size)
+    def _reverse(self) -> Table:
+        # Sorting (input block, output block) as one number is a stable argsort, only faster.
+        n_blocks = len(self.table)
+        bits = (n_blocks - 1).bit_length()
+        keys = self.table.astype(np.int64) << bits
+        keys |= np.arange(n_blocks)[:, None]
+        keys = keys.ravel()
         keys.sort()
-        keys &= (1 << index_bits) - 1
-        position = keys.astype(np.int32).reshape(self.n_in // self.block[0], -1)
-        table = position // np.int32(self.table.shape[1])
-        for array in (table, position):
-            array.flags.writeable = False
-        return ReverseTable(table, position)
+        keys &= (1 << bits) - 1
+        table: Table = keys.astype(_number_type(n_blocks)).reshape(self.n_in // self.block[0], -1)
+        table.flags.writeable = False
+        return table
 
     @cached_property
     def _digest(self) -> str:
@@ -168,7 +167,11 @@ class Pattern:
         return _rebuilt, (self.n_in, self.n_out, self.table, self.block)
 
 
-def _rebuilt(n_in: int, n_out: int, table: NDArray[np.int32], block: tuple[int, int]) -> Pattern:
+def _number_type(n_blocks: int) -> type[np.uint16] | type[np.int32]:
+    return np.uint16 if n_blocks <= _MOST_16_BIT else np.int32
+
+
+def _rebuilt(n_in: int, n_out: int, table: Table, block: tuple[int, int]) -> Pattern:
     return Pattern.from_table(n_in, n_out, table, block=block)
 
 
