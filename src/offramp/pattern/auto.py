@@ -34,7 +34,8 @@ def fastest_block(n_in: int, n_out: int, out_degree: int) -> tuple[int, int]:
     Raises:
         PatternError: the junction cannot be.
     """
-    allowed = [shape for shape in BLOCK_COSTS if largest_block(n_in, n_out, out_degree, shape) == shape]
+    most_r, most_c = largest_block(n_in, n_out, out_degree, (_SIZES[-1], _SIZES[-1]))
+    allowed = [(r, c) for r, c in BLOCK_COSTS if most_r % r == 0 and most_c % c == 0]
     good = _TIE * min(BLOCK_COSTS[shape] for shape in allowed)
     return min(
         (shape for shape in allowed if BLOCK_COSTS[shape] <= good),
