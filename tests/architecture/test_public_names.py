@@ -19,9 +19,9 @@ PUBLIC = {
     """,
     "nn": "Exit MLP SparseLinear SplitModel from_parts split_midpoint to_part to_parts",
     "pattern": """
-        Junction PATTERN_KINDS Pattern PatternSpec ReverseTable affine block clash_free density
-        edge_count feasible_densities feasible_out_degrees full in_degree largest_block
-        overall_density random
+        BLOCK_COSTS Junction PATTERN_KINDS Pattern PatternSpec ReverseTable affine auto block
+        clash_free density edge_count fastest_block feasible_densities feasible_out_degrees full
+        in_degree largest_block overall_density random
     """,
     "report": """
         NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence html_page

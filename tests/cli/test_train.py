@@ -1,3 +1,4 @@
+import importlib
 import json
 import re
 import time
@@ -11,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offramp.bundle import read
+from offramp.bundle import ReluLayer, read
 from offramp.cli.train import bundle_name
 from offramp.cli.training import Design, padded_width, resolve
 from offramp.errors import ConfigError
-from offramp.pattern import feasible_out_degrees, largest_block
+from offramp.pattern import BLOCK_COSTS, fastest_block, feasible_out_degrees, largest_block
 
 Cli = Callable[..., Any]
 
@@ -215,6 +216,43 @@ def test_padding_makes_room_for_the_whole_block() -> None:
     assert padded_width(784, 80, 12, (4, 4)) == 800
     assert padded_width(62, 32, 8, (4, 4)) == 64
     assert largest_block(64, 32, 8, (4, 4)) == (4, 4)
+
+
+@given(st.integers(1, 300), st.integers(1, 40), st.data())
+def test_padding_for_auto_is_never_slower_than_none(n_values: int, n_out: int, data: st.DataObject) -> None:
+    degree = data.draw(st.integers(1, n_out))
+    width, least = (padded_width(n_values, n_out, degree, None, auto=auto) for auto in (True, False))
+    assert least <= width <= least + n_values // 8
+    assert degree in feasible_out_degrees(width, n_out)
+    time, least_time = (n * BLOCK_COSTS[fastest_block(n, n_out, degree)] for n in (width, least))
+    assert time <= least_time or degree == n_out
+
+
+def test_padding_for_auto_makes_room_for_a_fast_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = dict.fromkeys(BLOCK_COSTS, 10.0) | {(16, 4): 9.6}
+    for module in ("offramp.pattern.auto", "offramp.cli.training"):
+        monkeypatch.setattr(importlib.import_module(module), "BLOCK_COSTS", costs)
+    assert padded_width(250, 64, 16, None, auto=True) == 252  # 256 would be 2% more edges for 4% less time
+    costs[16, 4] = 9.0
+    assert padded_width(250, 64, 16, None, auto=True) == 256
+
+
+def test_auto_trains_the_fastest_blocks_of_every_junction(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    widths = ("--neurons", "auto,32,24,auto", "--out-degrees", "8,6,full", "--epochs", 2)
+    outcome = cli("train", "-o", path, *widths, "--pattern", "auto")
+    assert outcome.status == 0, outcome.err
+    bundle = read(path)
+    assert bundle.head is not None
+    assert bundle.tail is not None
+    sparse = [layer for part in (bundle.head, bundle.tail) for layer in part.layers if layer != ReluLayer()]
+    assert [(layer.n_in, layer.n_out) for layer in sparse] == [(64, 32), (32, 24), (24, 10)]
+    assert [layer.block for layer in sparse[:2]] == [fastest_block(64, 32, 8), fastest_block(32, 24, 6)]
+
+
+def test_auto_wants_no_block(cli: Cli, tmp_path: Path) -> None:
+    error = cli("train", "-o", tmp_path / "m", *SMALL, "--pattern", "auto", "--block", "4x4").error
+    assert 'pattern="auto" chooses the block itself, but block=(4, 4); leave block out' in error
 
 
 def test_open_ends_follow_from_the_data() -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from offramp.errors import ConfigError, PatternError
 from offramp.nn import MLP, SparseLinear
-from offramp.pattern import PatternSpec
+from offramp.pattern import PatternSpec, fastest_block
 
 
 def _kinds(model: nn.Module) -> list[str]:
@@ -51,6 +51,21 @@ def test_a_full_out_degree_or_none_makes_a_dense_layer() -> None:
 def test_blocks_shrink_to_what_each_junction_allows() -> None:
     model = MLP([800, 40, 40, 10], [4, 10, 10], pattern="block", block=(4, 4))
     assert [layer.pattern.block for layer in model if isinstance(layer, SparseLinear)] == [(4, 4), (2, 2)]
+
+
+def test_auto_takes_the_fastest_block_of_each_junction() -> None:
+    model = MLP([800, 40, 40, 10], [4, 10, 10], pattern="auto")
+    assert [layer.pattern.block for layer in model if isinstance(layer, SparseLinear)] == [
+        fastest_block(800, 40, 4),
+        fastest_block(40, 40, 10),
+    ]
+
+
+def test_auto_refuses_a_block_as_it_was_given() -> None:
+    with pytest.raises(
+        PatternError, match=r'"auto" chooses the block itself, but block=\(8, 8\); leave block'
+    ):
+        MLP([800, 40, 40, 10], [4, 10, 10], pattern="auto", block=(8, 8))
 
 
 def test_patterns_differ_between_junctions_and_between_seeds() -> None:

@@ -113,11 +113,13 @@ def test_frozen_weights_do_not_keep_the_input_alive() -> None:
     assert y.grad_fn.saved_tensors[0] is None
 
 
-def test_other_types_and_devices_are_refused_with_what_is_supported() -> None:
+def test_other_types_on_the_cpu_are_refused_with_what_is_supported() -> None:
     operator, (x, weight, bias), rest = _case("junction", (2, 3), torch.float32)
-    with pytest.raises(InputError, match=r"x torch.float16 on cpu, weight torch.float32 .* move them with"):
+    with pytest.raises(
+        InputError, match=r"x torch.float16 on cpu, weight torch.float32 .* convert them with"
+    ):
         operator(x.half(), weight, bias, *rest)
-    with pytest.raises(InputError, match=r"bias torch.float64 on cpu; it computes on the CPU"):
+    with pytest.raises(InputError, match=r"bias torch.float64 on cpu; on the CPU it computes"):
         operator(x, weight, bias.double(), *rest)
 
 

@@ -184,6 +184,21 @@ def test_arguments_that_contradict_a_pattern_are_refused(arguments: dict[str, An
         )
 
 
+def test_auto_is_the_block_pattern_of_its_shape_and_loads_as_such() -> None:
+    auto = SparseLinear(64, 32, out_degree=8, pattern="auto", seed=5)
+    named = SparseLinear(64, 32, out_degree=8, pattern="block", block=auto.pattern.block, seed=5)
+    named.load_state_dict(auto.state_dict())
+    x = torch.randn(3, 64)
+    torch.testing.assert_close(named(x), auto(x), rtol=0, atol=0)
+
+
+def test_auto_computes_all_edges_as_one_block() -> None:
+    layer = SparseLinear(12, 8, out_degree=8, pattern="auto")
+    assert layer.weight.shape == (1, 1, 96)
+    x = torch.randn(3, 12)
+    torch.testing.assert_close(layer(x), layer.to_dense()(x))
+
+
 def test_a_spec_chooses_the_options_of_the_pattern() -> None:
     spec = PatternSpec("clash_free", type=2, z=4, dither=True, seed=5)
     assert SparseLinear(8, 12, out_degree=6, pattern=spec).pattern == spec.build(8, 12, 6)

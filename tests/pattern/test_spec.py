@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from offramp.errors import PatternError
-from offramp.pattern import PATTERN_KINDS, Pattern, PatternSpec, affine, block, clash_free, full, random
+from offramp.pattern import (
+    PATTERN_KINDS,
+    Pattern,
+    PatternSpec,
+    affine,
+    auto,
+    block,
+    clash_free,
+    full,
+    random,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +29,7 @@ from offramp.pattern import PATTERN_KINDS, Pattern, PatternSpec, affine, block, 
         (PatternSpec("affine", seed=3), lambda: affine(24, 12, 12, seed=3)),
         (PatternSpec("affine", block=(2, 3)), lambda: affine(24, 12, 12, block=(2, 3))),
         (PatternSpec("block", block=(2, 3), seed=3), lambda: block(24, 12, 12, block=(2, 3), seed=3)),
+        (PatternSpec("auto", seed=3), lambda: auto(24, 12, 12, seed=3)),
         (PatternSpec("clash_free"), lambda: clash_free(24, 12, 12)),
         (
             PatternSpec("clash_free", type=2, z=6, dither=True, seed=3),
@@ -47,7 +58,7 @@ def test_a_spec_survives_json() -> None:
     [
         pytest.param(
             {"kind": "rnd"},
-            "pattern='rnd' is unknown; use full, random, block, affine, clash_free",
+            "pattern='rnd' is unknown; use full, random, block, affine, clash_free, auto",
             id="unknown kind",
         ),
         pytest.param(
@@ -59,6 +70,12 @@ def test_a_spec_survives_json() -> None:
             {"kind": "clash_free", "block": (2, 2)},
             'pattern="clash_free" has no blocks',
             id="block for clash_free",
+        ),
+        pytest.param(
+            {"kind": "auto", "block": (2, 2)},
+            'pattern="auto" chooses the block itself, but block=(2, 2);'
+            ' leave block out, or use pattern="block"',
+            id="block for auto",
         ),
         pytest.param(
             {"kind": "block", "block": 4}, "block=4 is not usable; give (r, c)", id="block is one number"

@@ -19,7 +19,7 @@ from offramp.bundle import Preprocessing
 from offramp.data import Dataset
 from offramp.errors import ConfigError, DataError
 from offramp.nn import MLP, SparseLinear, SplitModel, split_midpoint
-from offramp.train import RECIPES, Epoch, Recipe, evaluate, fit
+from offramp.train import RECIPES, Epoch, Recipe, Watch, evaluate, fit
 from offramp.train import checkpoint as checkpoints
 
 RECIPE = dataclasses.replace(RECIPES["cosine"], epochs=3, batch_size=16)
@@ -188,6 +188,60 @@ def test_a_callback_sees_every_epoch(blobs: Dataset, preprocessing: Preprocessin
     assert tuple(seen) == history.epochs
 
 
+class _StopError(Exception):
+    pass
+
+
+class _Notes(Watch):
+    """Writes down what it is told, and stops a run after so many steps."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.told: list[Any] = []
+        self._stop_after = stop_after
+
+    def begin(self, *, n_done: int, n_steps: int, fused: bool) -> None:
+        self.told.append(("begin", n_done, n_steps, fused))
+
+    def step(self, n_done: int, loss: float) -> None:
+        assert math.isfinite(loss)
+        self.told.append(n_done)
+        if n_done == self._stop_after:
+            raise _StopError
+
+    def epoch(self, epoch: Epoch) -> None:
+        self.told.append(epoch)
+
+    def end(self) -> None:
+        self.told.append("end")
+
+
+def test_a_watch_is_told_of_every_step(blobs: Dataset, preprocessing: Preprocessing) -> None:
+    notes = _Notes()
+    first, second, third = fit(_model(), blobs, RECIPE, preprocessing=preprocessing, progress=notes).epochs
+    epochs = [*range(1, 8), first, *range(8, 15), second, *range(15, 22), third]
+    assert notes.told == [("begin", 0, 21, True), *epochs, "end"]
+
+
+@pytest.mark.parametrize("stop_after", [9, 14], ids=["inside an epoch", "after its last step"])
+def test_what_a_watch_stops_is_saved_to_the_step(
+    blobs: Dataset, preprocessing: Preprocessing, tmp_path: Path, stop_after: int
+) -> None:
+    whole, stopped = _model(), _model()
+    expected = fit(whole, blobs, RECIPE, preprocessing=preprocessing)
+    notes = _Notes(stop_after)
+    settings: Any = {"preprocessing": preprocessing, "checkpoint": tmp_path}
+    with pytest.raises(_StopError):
+        fit(stopped, blobs, RECIPE, **settings, progress=notes)
+    assert notes.told[-1] == "end"
+    rest = _Notes()
+    history = fit(_model(), blobs, RECIPE, **settings, progress=rest)
+    assert rest.told[0] == ("begin", stop_after, 21, True)
+    assert _losses(history) == _losses(expected)
+    final = _model()
+    fit(final, blobs, RECIPE, **settings)
+    assert _equal(_weights(final), _weights(whole))
+
+
 @pytest.mark.parametrize(
     ("model", "text"),
     [
@@ -221,10 +275,6 @@ def test_a_negative_seed_is_refused(blobs: Dataset, preprocessing: Preprocessing
 
 
 # --- Checkpoints ------------------------------------------------------------------------------------------
-
-
-class _StopError(Exception):
-    pass
 
 
 def _story(folder: Path) -> Any:

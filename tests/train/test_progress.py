@@ -10,10 +10,12 @@ EPOCH = Epoch(1, 0.5, None, 0.875, 1e-3, 1.0)
 
 def _printed(capsys: pytest.CaptureFixture[str], *, shown: bool) -> list[tuple[str, str]]:
     """What went to stdout and stderr while training, and then on the way out."""
-    with ProgressBar(n_steps=10, shown=shown, fused=False) as bar:
-        bar.epoch(EPOCH)
-        bar.step(5, 0.4321)
-        during = capsys.readouterr()
+    bar = ProgressBar(shown=shown)
+    bar.begin(n_done=2, n_steps=10, fused=False)
+    bar.epoch(EPOCH)
+    bar.step(5, 0.4321)
+    during = capsys.readouterr()
+    bar.end()
     return [during, capsys.readouterr()]
 
 

@@ -42,7 +42,10 @@ def train(
         ),
     ] = None,
     pattern: Annotated[
-        str, typer.Option(help="Which edges: random, block, affine, clash_free or full.")
+        str,
+        typer.Option(
+            help="Which edges: random, block, affine, clash_free, full; or auto, the fastest blocks that fit."
+        ),
     ] = "block",
     block: Annotated[
         str | None,

@@ -17,7 +17,7 @@ from offramp.data import Dataset, preprocessing_for
 from offramp.errors import ConfigError
 from offramp.exits import ExitRule, empirical_threshold
 from offramp.nn import MLP, split_midpoint, to_parts
-from offramp.pattern import largest_block
+from offramp.pattern import BLOCK_COSTS, fastest_block, largest_block
 from offramp.runtime import Network
 from offramp.train import History, Recipe, fit
 
@@ -32,7 +32,8 @@ class Design:
         neurons: widths of all layers; AUTO for the first or last follows from the data.
         out_degrees: of all junctions, None for dense ones; None for all of them makes the first junction a
             quarter dense and leaves the others dense.
-        pattern, block: of the sparse junctions; no block means DEFAULT_BLOCK where the pattern is "block".
+        pattern, block: of the sparse junctions; no block means DEFAULT_BLOCK where the pattern is "block",
+            and each junction's fastest where it is "auto".
         exit_hidden: widths of the exit's hidden layers.
         pool: side of the windows that images are averaged over first.
         codec: how features cross the wire.
@@ -114,27 +115,39 @@ def resolve(
             f"{neurons[-1]} outputs for {n_classes} classes; end neurons with {n_classes} or auto"
         )
     out_degrees = _out_degrees(design, neurons, block)
-    neurons[0] = neurons[0] or padded_width(n_values, neurons[1], out_degrees[0] or neurons[1], block)
+    neurons[0] = neurons[0] or padded_width(
+        n_values, neurons[1], out_degrees[0] or neurons[1], block, auto=design.pattern == "auto"
+    )
     return neurons, out_degrees
 
 
-def padded_width(n_values: int, n_out: int, out_degree: int, block: tuple[int, int] | None) -> int:
+def padded_width(
+    n_values: int, n_out: int, out_degree: int, block: tuple[int, int] | None, *, auto: bool = False
+) -> int:
     """The input width from `n_values` on that allows the out-degree, and as much of the block as it can.
 
     At most an eighth of the values is added for the sake of the block.
+
+    Args:
+        auto: whether the pattern is "auto"; then it is the width that computes fastest.
     """
     step = n_out // gcd(n_out, out_degree)
     least = -(-n_values // step) * step
-    if block is None or out_degree >= n_out:
-        return least
     candidates = range(least, least + n_values // 8 + 1, step)
+    if out_degree >= n_out:
+        return least
+    if auto:
+        return min(candidates, key=lambda n_in: n_in * BLOCK_COSTS[fastest_block(n_in, n_out, out_degree)])
+    if block is None:
+        return least
     return max(candidates, key=lambda n_in: np.prod(largest_block(n_in, n_out, out_degree, block)))
 
 
 def _out_degrees(design: Design, neurons: Sequence[int], block: tuple[int, int] | None) -> list[int | None]:
     n_junctions = len(neurons) - 1
     if design.out_degrees is None:
-        c = 1 if block is None else block[1]
+        wanted = DEFAULT_BLOCK if design.pattern == "auto" else block or (1, 1)
+        c = wanted[1]
         quarter = max(c, neurons[1] // 4 // c * c)
         sparse = design.pattern != "full" and quarter < neurons[1]
         return [quarter if sparse else None] + [None] * (n_junctions - 1)

@@ -22,7 +22,7 @@ class MLP(nn.Sequential):
         pattern: generator of the sparse junctions' patterns, by name; or a `PatternSpec` without a seed, to
             choose its options too (type, z and dither of "clash_free").
         block: (r, c) wanted, here or in the `PatternSpec`; each junction takes the largest block that divides
-            it and that its degrees allow.
+            it and that its degrees allow. "auto" wants none: each junction takes its fastest.
         seed: the patterns' seeds derive from it and the junction's place, so no two junctions share one.
 
     Raises:
@@ -88,7 +88,8 @@ def _spec(
         )
     if None not in (block, spec.block) and block != spec.block:
         raise ConfigError(f"block={block} contradicts the PatternSpec's block={spec.block}; give one of them")
-    return replace(spec, block=None, seed=seed), block or spec.block
+    wanted = replace(spec, block=block or spec.block).block  # refused here where the kind has no use for it
+    return replace(spec, block=None, seed=seed), wanted
 
 
 def _layer(

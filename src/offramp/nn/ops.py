@@ -8,11 +8,14 @@ each of the three operators is made of the other two, and derivatives of any ord
 Shapes, for blocks of r inputs by c outputs: x (batch, n_in), dy (batch, n_out), weight (n_out/c, in_degree/r,
 r*c), bias (n_out,), table (n_out/c, in_degree/r), reverse_table and reverse_position (n_in/r, out_degree/c).
 
+Torch's dispatcher chooses who computes: on the CPU the native kernels (float32) or the NumPy reference
+(float64), on any other device the Torch formulation of `gather`, in any floating-point dtype.
+
 The autograd rules are registered as plain `torch.autograd.Function`s: measured per call, that costs 11 us
 where `torch.library.custom_op` costs 26 us and `torch.library.register_autograd` 23 us (an empty operator).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,7 @@ from torch import Tensor
 from offramp import kernels
 from offramp.errors import InputError
 from offramp.kernels import reference
+from offramp.nn import gather
 
 _TABLES = "Tensor table, Tensor reverse_table, Tensor reverse_position, int r, int c"
 
@@ -39,20 +43,23 @@ junction_grad_input: Callable[..., Tensor] = torch.ops.offramp.junction_grad_inp
 junction_grad_weight: Callable[..., tuple[Tensor, Tensor]] = torch.ops.offramp.junction_grad_weight.default
 
 
-# --- Values -----------------------------------------------------------------------------------------------
+# --- Values on the CPU ------------------------------------------------------------------------------------
 
 
 def _is_native(**tensors: Tensor | None) -> bool:
     """Whether the native float32 kernels take these tensors; if not, the float64 reference does."""
     given = [tensor for tensor in tensors.values() if tensor is not None]
     dtype = given[0].dtype
-    if dtype in (torch.float32, torch.float64) and all(t.dtype is dtype and t.is_cpu for t in given):
+    if dtype in (torch.float32, torch.float64) and all(t.dtype is dtype for t in given):
         return dtype is torch.float32
-    have = ", ".join(f"{name} {t.dtype} on {t.device}" for name, t in tensors.items() if t is not None)
     raise InputError(
-        f"a junction got {have}; it computes on the CPU, with all of them torch.float32 (native) or "
-        "torch.float64 (reference): move them with .cpu().float()"
+        f"a junction got {_listed(tensors)}; on the CPU it computes with all of them torch.float32 (native) "
+        "or torch.float64 (reference): convert them with .float()"
     )
+
+
+def _listed(tensors: Mapping[str, Tensor | None]) -> str:
+    return ", ".join(f"{name} {t.dtype} on {t.device}" for name, t in tensors.items() if t is not None)
 
 
 def _threads(n_macs: int) -> int:
@@ -108,22 +115,71 @@ def _grad_weight(
     return _tensor(dw), _tensor(db)
 
 
+# --- Values on other devices ------------------------------------------------------------------------------
+
+
+def _forward_on_device(
+    x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
+) -> Tensor:
+    _check_alike({"x": x, "weight": weight, "bias": bias}, table=table)
+    _check_width("x", "n_in", x, len(rt) * r)
+    return gather.forward(x, weight, bias, table, r, c)
+
+
+def _grad_input_on_device(
+    dy: Tensor, weight: Tensor, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
+) -> Tensor:
+    _check_alike({"dy": dy, "weight": weight}, table=table, reverse_table=rt)
+    _check_width("dy", "n_out", dy, len(table) * c)
+    return gather.grad_input(dy, weight, table, rt, r, c)
+
+
+def _grad_weight_on_device(
+    x: Tensor, dy: Tensor, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
+) -> tuple[Tensor, Tensor]:
+    _check_alike({"x": x, "dy": dy}, table=table)
+    _check_width("x", "n_in", x, len(rt) * r)
+    _check_width("dy", "n_out", dy, len(table) * c)
+    return gather.grad_weight(x, dy, table, r, c)
+
+
+def _check_alike(numbers: Mapping[str, Tensor | None], **tables: Tensor) -> None:
+    """Refuse tensors of several devices, and numbers of several dtypes or none that has derivatives."""
+    given = [tensor for tensor in numbers.values() if tensor is not None]
+    device, dtype = given[0].device, given[0].dtype
+    if (
+        dtype.is_floating_point
+        and all(t.dtype is dtype for t in given)
+        and all(t.device == device for t in (*given, *tables.values()))
+    ):
+        return
+    raise InputError(
+        f"a junction got {_listed({**numbers, **tables})}; it computes on one device, with one "
+        "floating-point dtype for all but the tables: move the layer and its input with .to(device, dtype)"
+    )
+
+
 # --- Shapes -----------------------------------------------------------------------------------------------
+
+
+def _check_width(name: str, width: str, value: Tensor, expected: int) -> None:
+    torch._check(
+        value.dim() == 2 and value.shape[1] == expected,
+        lambda: f"{name} {value.shape} is not (batch, {width}), {width}={expected}",
+    )
 
 
 def _fake_forward(
     x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
 ) -> Tensor:
-    torch._check(x.dim() == 2 and x.shape[1] == rt.shape[0] * r, lambda: f"x {x.shape} is not (batch, n_in)")
+    _check_width("x", "n_in", x, rt.shape[0] * r)
     return x.new_empty((x.shape[0], table.shape[0] * c))
 
 
 def _fake_grad_input(
     dy: Tensor, weight: Tensor, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
 ) -> Tensor:
-    torch._check(
-        dy.dim() == 2 and dy.shape[1] == table.shape[0] * c, lambda: f"dy {dy.shape} is not (batch, n_out)"
-    )
+    _check_width("dy", "n_out", dy, table.shape[0] * c)
     return dy.new_empty((dy.shape[0], rt.shape[0] * r))
 
 
@@ -201,7 +257,8 @@ class _GradWeight(torch.autograd.Function):
 
 def _register(
     name: str,
-    values: Callable[..., Any],
+    on_cpu: Callable[..., Any],
+    on_device: Callable[..., Any],
     shapes: Callable[..., Any],
     rule: type[torch.autograd.Function],
 ) -> None:
@@ -213,14 +270,16 @@ def _register(
         with torch._C._AutoDispatchBelowAutograd():
             return operator(*inputs)
 
-    _library.impl(name, values, "CompositeExplicitAutograd")
+    _library.impl(name, on_cpu, "CPU")
+    _library.impl(name, on_device, "CompositeExplicitAutograd")  # every device without one of its own
     _library.impl(name, differentiable, "Autograd")
     torch.library.register_fake(f"offramp::{name}", shapes, lib=_library)
 
 
-_register("junction", _forward, _fake_forward, _Junction)
-_register("junction_grad_input", _grad_input, _fake_grad_input, _GradInput)
-_register("junction_grad_weight", _grad_weight, _fake_grad_weight, _GradWeight)
+_register("junction", _forward, _forward_on_device, _fake_forward, _Junction)
+_register("junction_grad_input", _grad_input, _grad_input_on_device, _fake_grad_input, _GradInput)
+_register("junction_grad_weight", _grad_weight, _grad_weight_on_device, _fake_grad_weight, _GradWeight)
 
-# Under autocast a dense layer before a junction gives bfloat16; the junction goes on in float32.
-torch.library.register_autocast("offramp::junction", "cpu", torch.float32, lib=_library)
+# Under autocast a dense layer before a junction gives bfloat16 or float16; the junction goes on in float32.
+for _device_type in ("cpu", "cuda", "mps", "xpu"):
+    torch.library.register_autocast("offramp::junction", _device_type, torch.float32, lib=_library)

@@ -18,7 +18,8 @@ _WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64
 class SparseLinear(nn.Module):
     """`nn.Linear` on the edges of a structured pattern; takes any leading dimensions, as `nn.Linear` does.
 
-    Computes in float32 (native) or float64 (reference) on the CPU.
+    On the CPU it computes in float32 (native) or float64 (reference), on any other device that Torch has in
+    any floating-point dtype, by Torch's gather and batched matrix product.
 
     Args:
         in_features, out_features: neurons before and after the junction.

@@ -1,6 +1,7 @@
 """Junction arithmetic and the generators of structured sparse patterns. NumPy only."""
 
 from offramp.pattern.affine import affine
+from offramp.pattern.auto import BLOCK_COSTS, auto, fastest_block
 from offramp.pattern.clash_free import clash_free
 from offramp.pattern.full import full
 from offramp.pattern.junction import (
@@ -17,16 +18,19 @@ from offramp.pattern.random_regular import block, random
 from offramp.pattern.spec import PATTERN_KINDS, PatternSpec
 
 __all__ = [
+    "BLOCK_COSTS",
     "PATTERN_KINDS",
     "Junction",
     "Pattern",
     "PatternSpec",
     "ReverseTable",
     "affine",
+    "auto",
     "block",
     "clash_free",
     "density",
     "edge_count",
+    "fastest_block",
     "feasible_densities",
     "feasible_out_degrees",
     "full",

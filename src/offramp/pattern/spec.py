@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from offramp.errors import PatternError
 from offramp.pattern.affine import affine
+from offramp.pattern.auto import auto
 from offramp.pattern.clash_free import clash_free
 from offramp.pattern.full import full
 from offramp.pattern.junction import Junction, whole_number
 from offramp.pattern.pattern import Pattern, allowed_blocks, checked_block
 from offramp.pattern.random_regular import block, random
 
-PATTERN_KINDS = ("full", "random", "block", "affine", "clash_free")
+PATTERN_KINDS = ("full", "random", "block", "affine", "clash_free", "auto")
 _BLOCK_KINDS = ("full", "block", "affine")
 
 
@@ -19,7 +20,8 @@ class PatternSpec:
     """Which generator to use, and its options.
 
     Args:
-        kind: one of PATTERN_KINDS.
+        kind: one of PATTERN_KINDS; "auto" is "block" with the block that computes fastest, or "full" as one
+            block where the out-degree is n_out.
         block: (r, c), for "full", "block" and "affine" only; "block" cannot be built without.
         seed: a whole number, 0 or more; "full" has no use for it.
         type, z, dither: for "clash_free" only.
@@ -40,6 +42,11 @@ class PatternSpec:
             raise PatternError(f"pattern={self.kind!r} is unknown; use {', '.join(PATTERN_KINDS)}")
         if self.block is not None:
             object.__setattr__(self, "block", checked_block(self.block))
+            if self.kind == "auto":
+                raise PatternError(
+                    f'pattern="auto" chooses the block itself, but block={self.block};'
+                    ' leave block out, or use pattern="block"'
+                )
             if self.kind not in _BLOCK_KINDS:
                 raise PatternError(
                     f'pattern="{self.kind}" has no blocks, but block={self.block};'
@@ -66,6 +73,8 @@ class PatternSpec:
                 return random(n_in, n_out, out_degree, seed=self.seed)
             case "affine":
                 return affine(n_in, n_out, out_degree, block=r_c, seed=self.seed)
+            case "auto":
+                return auto(n_in, n_out, junction.out_degree, seed=self.seed)
             case "clash_free":
                 return clash_free(
                     n_in, n_out, out_degree, type=self.type, z=self.z, dither=self.dither, seed=self.seed

@@ -4,6 +4,7 @@ from offramp.train.evaluate import Accuracies, evaluate
 from offramp.train.fit import fit
 from offramp.train.history import Epoch, History
 from offramp.train.initialise import initialise
+from offramp.train.progress import Watch
 from offramp.train.recipe import RECIPES, Recipe
 
-__all__ = ["RECIPES", "Accuracies", "Epoch", "History", "Recipe", "evaluate", "fit", "initialise"]
+__all__ = ["RECIPES", "Accuracies", "Epoch", "History", "Recipe", "Watch", "evaluate", "fit", "initialise"]

@@ -19,7 +19,7 @@ from offramp.train import checkpoint as checkpoints
 from offramp.train.evaluate import evaluate
 from offramp.train.history import Epoch, History
 from offramp.train.initialise import initialise as draw_weights
-from offramp.train.progress import ProgressBar
+from offramp.train.progress import EachEpoch, ProgressBar, Watch
 from offramp.train.recipe import Recipe
 from offramp.train.run import Keeper, Run, Split, run_identity
 from offramp.train.step import AutogradStep, FusedStep, Step, is_faster, qualifies
@@ -40,7 +40,7 @@ def fit(
     checkpoint_every_steps: int | None = None,
     initialise: bool = True,
     fused: bool = True,
-    progress: bool | Callable[[Epoch], None] = True,
+    progress: bool | Callable[[Epoch], None] | Watch = True,
 ) -> History:
     """Train the model in place and give its history.
 
@@ -58,7 +58,8 @@ def fit(
         fused: take the native training step where the model qualifies for it (chains of sparse and dense
             layers with ReLU) and gains by it; False always takes Torch's autograd. The history says which
             it was.
-        progress: True shows a bar if stderr is a terminal; a function is called after each epoch instead.
+        progress: True shows a bar if stderr is a terminal; a function is called after each epoch instead, a
+            `Watch` is told of every step.
 
     Raises:
         ConfigError: the model does not fit the data, the loss is no longer finite, or the checkpoint is of
@@ -87,28 +88,30 @@ def fit(
             validation = _prepared(dataset, ("validation",), preprocessing)
             _check_scores(model, validation[0][:1], len(dataset.classes))
             keeper = Keeper(folder, identity, checkpoint_every_s, checkpoint_every_steps)
-            _train(run, train, validation, keeper, progress)
+            _train(run, train, validation, keeper, _watch(progress))
     return run.history()
 
 
 _Samples = tuple[Tensor, Tensor]  # features (n, n_features), labels (n,)
 
 
-def _train(
-    run: Run,
-    train: _Samples,
-    validation: _Samples,
-    keeper: Keeper,
-    progress: bool | Callable[[Epoch], None],
-) -> None:
-    n_steps = run.recipe.epochs * math.ceil(len(train[1]) / run.recipe.batch_size)
+def _watch(progress: bool | Callable[[Epoch], None] | Watch) -> Watch:
+    if isinstance(progress, Watch):
+        return progress
+    return EachEpoch(progress) if callable(progress) else ProgressBar(shown=progress)
+
+
+def _train(run: Run, train: _Samples, validation: _Samples, keeper: Keeper, watch: Watch) -> None:
+    n_batches = math.ceil(len(train[1]) / run.recipe.batch_size)
     run.model.train()
     kind = FusedStep if run.fused else AutogradStep
     take_step = kind(run.model, run.optimizer, exit_weight=run.recipe.exit_weight)
-    with ProgressBar(n_steps=n_steps, shown=progress is True, fused=run.fused) as bar:
+    n_done = len(run.epochs) * n_batches + run.batch
+    watch.begin(n_done=n_done, n_steps=run.recipe.epochs * n_batches, fused=run.fused)
+    try:
         while len(run.epochs) < run.recipe.epochs:
             started = time.monotonic() - run.seconds
-            learning_rate = _train_epoch(run, take_step, train, keeper, bar, started)
+            learning_rate = _train_epoch(run, take_step, train, keeper, watch, started)
             exit_accuracy, tail_accuracy = evaluate(run.model, *validation)
             epoch = Epoch(
                 epoch=len(run.epochs) + 1,
@@ -121,13 +124,13 @@ def _train(
             run.epochs.append(epoch)
             run.batch, run.loss_sum, run.seconds = 0, 0.0, 0.0
             keeper.save(run)
-            bar.epoch(epoch)
-            if callable(progress):
-                progress(epoch)
+            watch.epoch(epoch)
+    finally:
+        watch.end()
 
 
 def _train_epoch(
-    run: Run, take_step: Step, train: _Samples, keeper: Keeper, bar: ProgressBar, started: float
+    run: Run, take_step: Step, train: _Samples, keeper: Keeper, watch: Watch, started: float
 ) -> float:
     """Do the batches of the current epoch that are left; gives the last learning rate."""
     x, y = train
@@ -150,7 +153,11 @@ def _train_epoch(
         run.loss_sum += value * len(chosen)
         run.seconds = time.monotonic() - started
         keeper.after_step(run)
-        bar.step(step + 1, value)
+        try:
+            watch.step(step + 1, value)
+        except BaseException:  # whatever it is: between two steps nothing is half done
+            keeper.save(run)
+            raise
     return recipe.learning_rate_at((len(run.epochs) + 1) * n_batches - 1, n_steps=n_steps)
 
 

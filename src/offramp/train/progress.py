@@ -1,8 +1,7 @@
-"""What a person at a terminal sees of a run."""
+"""Who follows a run: a bar for the person at a terminal, a function of the caller's, or a class of theirs."""
 
 import time
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -12,13 +11,42 @@ from offramp.train.history import Epoch
 _REFRESH_S = 0.1
 
 
-class ProgressBar:
+class Watch:
+    """Is told what a run does; a subclass says what to do about it.
+
+    An exception raised in `step` or `epoch` ends the run, whose checkpoint is saved first.
+    """
+
+    def begin(self, *, n_done: int, n_steps: int, fused: bool) -> None:
+        """The run starts after `n_done` of its steps; a run that is finished already never does."""
+
+    def step(self, n_done: int, loss: float) -> None:
+        """So many steps are done; the last one's loss. Called after every step: be quick."""
+
+    def epoch(self, epoch: Epoch) -> None:
+        """An epoch is done."""
+
+    def end(self) -> None:
+        """The run is over, in whatever way."""
+
+
+class EachEpoch(Watch):
+    """Calls a function after each epoch."""
+
+    def __init__(self, call: Callable[[Epoch], None]) -> None:
+        self._call = call
+
+    def epoch(self, epoch: Epoch) -> None:
+        self._call(epoch)
+
+
+class ProgressBar(Watch):
     """A bar over all steps with the time left and the latest loss; silent where stderr is no terminal."""
 
-    def __init__(self, *, n_steps: int, shown: bool, fused: bool) -> None:
+    def __init__(self, *, shown: bool) -> None:
         console = Console(stderr=True)
         self._bar = Progress(
-            TextColumn("training, fused step" if fused else "training"),
+            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("steps, time left"),
@@ -29,11 +57,15 @@ class ProgressBar:
             auto_refresh=False,  # no thread of its own: steps of small networks take less than a millisecond
             disable=not (shown and console.is_terminal),
         )
-        self._task = self._bar.add_task("training", total=n_steps, loss=float("nan"), accuracy="")
         self._next_s = 0.0
 
+    def begin(self, *, n_done: int, n_steps: int, fused: bool) -> None:
+        name = "training, fused step" if fused else "training"
+        self._task = self._bar.add_task(name, completed=n_done, total=n_steps, loss=float("nan"), accuracy="")
+        self._bar.start()
+
     def step(self, n_done: int, loss: float) -> None:
-        """Tell of a finished step; most calls only look at the clock."""
+        """Most calls only look at the clock."""
         if self._bar.disable or (now := time.monotonic()) < self._next_s:
             return
         self._next_s = now + _REFRESH_S
@@ -41,14 +73,7 @@ class ProgressBar:
         self._bar.refresh()
 
     def epoch(self, epoch: Epoch) -> None:
-        """Tell of a finished epoch."""
         self._bar.update(self._task, accuracy=f"validation {epoch.tail_accuracy:.2%}")
 
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
         self._bar.stop()

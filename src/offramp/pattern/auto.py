@@ -1,0 +1,57 @@
+"""The block shape that computes fastest, by a table of measurements."""
+
+from types import MappingProxyType
+
+from offramp.pattern.full import full
+from offramp.pattern.pattern import Pattern, largest_block
+from offramp.pattern.random_regular import block
+
+_SIZES = (1, 2, 4, 8, 16)
+
+# The time of an edge over that of an edge in Torch's dense layer, one thread, 1024 -> 1024: geometric means
+# over densities 1/4 and 1/16 of training (batch 256, forward and both gradients) and answering (batch 1,
+# forward). Measured on an Intel Xeon with AVX-512 by `python -m benchmarks.blocks`, which prints these lines.
+_COSTS = (  # c = 1, 2, 4, 8, 16
+    (6.25, 4.92, 3.98, 4.07, 3.37),  # r = 1
+    (6.78, 5.90, 3.57, 3.25, 3.17),  # r = 2
+    (5.90, 5.09, 3.39, 3.17, 2.42),  # r = 4
+    (4.43, 3.95, 3.12, 2.90, 2.40),  # r = 8
+    (4.24, 3.80, 2.93, 2.92, 2.39),  # r = 16
+)
+_TIE = 1.05  # costs closer than this are the clock's noise
+
+BLOCK_COSTS = MappingProxyType(
+    {(r, c): cost for r, row in zip(_SIZES, _COSTS, strict=True) for c, cost in zip(_SIZES, row, strict=True)}
+)
+"""(r, c) -> the time of an edge in such blocks over that of a dense edge, as measured on one machine."""
+
+
+def fastest_block(n_in: int, n_out: int, out_degree: int) -> tuple[int, int]:
+    """The fastest of the blocks in `BLOCK_COSTS` that the degrees allow.
+
+    Of those within 5% of the fastest it is the smallest: finer patterns lose less accuracy.
+
+    Raises:
+        PatternError: the junction cannot be.
+    """
+    most_r, most_c = largest_block(n_in, n_out, out_degree, (_SIZES[-1], _SIZES[-1]))
+    allowed = [(r, c) for r, c in BLOCK_COSTS if most_r % r == 0 and most_c % c == 0]
+    good = _TIE * min(BLOCK_COSTS[shape] for shape in allowed)
+    return min(
+        (shape for shape in allowed if BLOCK_COSTS[shape] <= good),
+        key=lambda shape: (shape[0] * shape[1], BLOCK_COSTS[shape]),
+    )
+
+
+def auto(n_in: int, n_out: int, out_degree: int, *, seed: int = 0) -> Pattern:
+    """The pattern that computes fastest: random blocks of the `fastest_block`, or all edges as one block.
+
+    What was fastest when this version was measured; another version may choose another block, and says so in
+    the pattern's `block`.
+
+    Raises:
+        PatternError: the junction cannot be.
+    """
+    if out_degree == n_out:
+        return full(n_in, n_out, block=(n_in, n_out))
+    return block(n_in, n_out, out_degree, block=fastest_block(n_in, n_out, out_degree), seed=seed)
