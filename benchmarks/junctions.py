@@ -90,13 +90,13 @@ def thread_rows(case: Case, *, budget_s: float) -> Iterator[Row]:
     problem = _problem(case)
     layer, x, dy = problem.layer, problem.x.numpy(), problem.dy.numpy()
     weight, bias, table = layer.weight.detach().numpy(), problem.bias.numpy(), layer.table.numpy()
-    reverse = layer.reverse_table.numpy(), layer.reverse_position.numpy()
+    reverse = layer.reverse_table.numpy()
 
     def works(threads: int) -> dict[str, Work]:
         how = {"block": case.block, "threads": threads}
         return {
             "forward": lambda: kernels.forward(x, weight, table, bias, **how),
-            "grad_input": lambda: kernels.grad_input(dy, weight, *reverse, **how),
+            "grad_input": lambda: kernels.grad_input(dy, weight, reverse, **how),
             "grad_weight": lambda: kernels.grad_weight(x, dy, table, **how),
         }
 

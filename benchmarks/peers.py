@@ -81,7 +81,7 @@ Kernels = dict[str, Kernel | str]  # by work; a string says why the peer has non
 
 def ours(problem: Problem) -> dict[str, Kernel]:
     layer, x, dy = problem.layer, problem.x, problem.dy
-    ops, tables = torch.ops.offramp, (layer.table, layer.reverse_table, layer.reverse_position)
+    ops, tables = torch.ops.offramp, (layer.table, layer.reverse_table)
     weight, bias, (r, c) = layer.weight.detach(), problem.bias, layer.pattern.block
     return {
         "forward": Kernel(lambda: ops.junction(x, weight, bias, *tables, r, c)),

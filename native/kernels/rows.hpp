@@ -37,7 +37,7 @@ OFFRAMP_INLINE vec gather(const float *x, const I *cols) {
         return reinterpret_cast<vec>(_mm256_i32gather_ps(x, at, 4));
     }
 #endif
-    vec v;
+    vec v = {};
     for (int i = 0; i < W; i++) v[i] = x[cols[i]];
     return v;
 }

@@ -11,11 +11,21 @@ def forward(
     threads: int,
     isa: str | None,
 ) -> None: ...
+def forward_bfloat16(
+    x: Any,
+    weight: Any,
+    table: Any,
+    bias: Any,
+    y: Any,
+    r: int,
+    c: int,
+    threads: int,
+    isa: str | None,
+) -> None: ...
 def grad_input(
     dy: Any,
     weight: Any,
     reverse_table: Any,
-    reverse_position: Any,
     dx: Any,
     r: int,
     c: int,
@@ -33,6 +43,10 @@ def grad_weight(
     threads: int,
     isa: str | None,
 ) -> None: ...
+def forward_at(*arguments: int) -> None: ...
+def forward_bfloat16_at(*arguments: int) -> None: ...
+def grad_input_at(*arguments: int) -> None: ...
+def grad_weight_at(*arguments: int) -> None: ...
 def available_isas() -> list[str]: ...
 def has_openmp() -> bool: ...
 
@@ -42,7 +56,6 @@ class TrainStep:
         stack: int,
         table: Any,
         reverse_table: Any,
-        position: Any,
         n_in: int,
         n_out: int,
         r: int,

@@ -14,14 +14,15 @@ PUBLIC = {
     "data": "Dataset SPLITS load preprocessing_for",
     "exits": "CRITERIA ExitRule NEVER empirical_threshold max_softmax softmax",
     "kernels": """
-        MAX_LAYERS TrainLayer TrainStep Trained available_isas forward grad_input grad_weight
-        has_openmp reference useful_threads
+        MAX_LAYERS TrainLayer TrainStep Trained available_isas forward forward_at forward_bfloat16
+        forward_bfloat16_at grad_input grad_input_at grad_weight grad_weight_at has_openmp reference
+        useful_threads
     """,
     "nn": "Exit MLP SparseLinear SplitModel from_parts split_midpoint to_part to_parts",
     "pattern": """
-        BLOCK_COSTS Junction PATTERN_KINDS Pattern PatternSpec ReverseTable affine auto block
+        BLOCK_COSTS Junction PATTERN_KINDS Pattern PatternSpec Table affine auto block
         clash_free density edge_count fastest_block feasible_densities feasible_out_degrees full
-        in_degree largest_block overall_density random
+        in_degree largest_block overall_density random table_dtype
     """,
     "report": """
         NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence html_page

@@ -29,12 +29,11 @@ static int differs(const char *isa, const char *what, const std::vector<float> &
 static int check(const Kernels &kernels, const Case &k) {
     const int64_t n_in = k.cols * k.r, n_out = k.rows * k.c, edges = k.rows * k.degree, out_degree = edges / k.cols;
     uint32_t state = 1;
-    std::vector<int32_t> table(edges), reverse_table(edges), position(edges), filled(k.cols);
+    std::vector<int32_t> table(edges), reverse_table(edges), filled(k.cols);
     for (int64_t e = 0; e < edges; e++) table[e] = static_cast<int32_t>(e % k.cols);
     for (int64_t e = 0; e < edges; e++) {
         const int64_t slot = table[e] * out_degree + filled[table[e]]++;
         reverse_table[slot] = static_cast<int32_t>(e / k.degree);
-        position[slot] = static_cast<int32_t>(e);
     }
     std::vector<float> x(k.batch * n_in), dy(k.batch * n_out), w(edges * k.r * k.c), b(n_out);
     for (auto *v : {&x, &dy, &w, &b})
@@ -54,11 +53,11 @@ static int check(const Kernels &kernels, const Case &k) {
                 }
     }
 
-    const Junction junction{n_in, k.rows, k.degree, k.r, k.c, table.data()};
-    const Junction reverse{n_out, k.cols, out_degree, k.c, k.r, reverse_table.data()};
+    const Junction junction{n_in, k.rows, k.degree, k.r, k.c, {table.data(), true}};
+    const Junction reverse{n_out, k.cols, out_degree, k.c, k.r, {reverse_table.data(), true}};
     std::vector<float> y2(y.size()), dx2(dx.size()), dw2(dw.size()), db2(n_out);
     kernels.forward(junction, x.data(), w.data(), b.data(), y2.data(), k.batch, 2);
-    grad_input(kernels, reverse, position.data(), dy.data(), w.data(), dx2.data(), k.batch, 2);
+    grad_input(kernels, reverse, dy.data(), w.data(), dx2.data(), k.batch, 2);
     kernels.grad_weight(junction, x.data(), dy.data(), dw2.data(), db2.data(), k.batch, 2);
     return differs(kernels.name, "forward", y2, y) + differs(kernels.name, "grad_input", dx2, dx) +
            differs(kernels.name, "grad_weight", dw2, dw) + differs(kernels.name, "grad_bias", db2, db);
@@ -90,8 +89,8 @@ static int check_train_step(const Kernels &kernels) {
     std::vector<double> moved;
     for (size_t i = 0; i < w.size(); i++) moved.push_back(w[i] - (gradient[i] > 0 ? 0.5 : -0.5));
 
-    const int32_t block = 0;
-    const Layer layer{{n_out, 1, 1, n_out, n_in, &block}, {n_in, 1, 1, n_in, n_out, &block}, &block, false, false,
+    const uint16_t block = 0;
+    const Layer layer{{n_out, 1, 1, n_out, n_in, {&block, false}}, {n_in, 1, 1, n_in, n_out, {&block, false}}, false, false,
                       {w.data(), zero.data(), zero2.data(), n_out * n_in}, {}};
     const Network network{{nullptr, 0}, {nullptr, 0}, {&layer, 1}, 0.0f};
     const std::vector<float> have{static_cast<float>(

@@ -61,7 +61,7 @@ def test_reference_equals_a_dense_matrix_with_zeros(pattern: Pattern, batch: int
     reference = kernels.reference
 
     y = reference.forward(x, weight, pattern.table, bias, block=pattern.block)
-    dx = reference.grad_input(dy, weight, reverse.table, reverse.position, block=pattern.block)
+    dx = reference.grad_input(dy, weight, reverse, block=pattern.block)
     dw, db = reference.grad_weight(x, dy, pattern.table, block=pattern.block)
 
     np.testing.assert_allclose(y, x @ dense + bias, atol=1e-12)
@@ -83,12 +83,71 @@ def test_native_equals_reference(isa: str, pattern: Pattern, batch: int, threads
     close(y, reference.forward(x, weight, pattern.table, bias, block=block), pattern.in_degree)
     unbiased = kernels.forward(x, weight, pattern.table, **how)
     close(unbiased, reference.forward(x, weight, pattern.table, block=block), pattern.in_degree)
-    dx = kernels.grad_input(dy, weight, reverse.table, reverse.position, **how)
-    close(dx, reference.grad_input(dy, weight, *reverse, block=block), pattern.junction.out_degree)
+    dx = kernels.grad_input(dy, weight, reverse, **how)
+    close(dx, reference.grad_input(dy, weight, reverse, block=block), pattern.junction.out_degree)
     dw, db = kernels.grad_weight(x, dy, pattern.table, **how)
     want_dw, want_db = reference.grad_weight(x, dy, pattern.table, block=block)
     close(dw, want_dw, batch)
     close(db, want_db, batch)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@given(patterns(), st.sampled_from(BATCHES), st.integers(1, 3))
+@settings(max_examples=30)
+def test_tables_of_32_bits_give_the_same_bits(isa: str, pattern: Pattern, batch: int, threads: int) -> None:
+    x, weight, bias, dy = arrays(pattern, batch)
+    how = {"block": pattern.block, "threads": threads, "isa": isa}
+    tables = pattern.table, pattern.reverse()
+    narrow, wide = (
+        (
+            kernels.forward(x, weight, table, bias, **how),
+            kernels.grad_input(dy, weight, reverse, **how),
+            *kernels.grad_weight(x, dy, table, **how),
+        )
+        for table, reverse in (tables, [table.astype(np.int32) for table in tables])
+    )
+    for a, b in zip(narrow, wide, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def as_bfloat16(values: np.ndarray) -> np.ndarray:
+    """Rounded to nearest, ties to even: the bits, uint16."""
+    bits = values.view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def as_float32(bits: np.ndarray) -> np.ndarray:
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@given(patterns(), st.sampled_from(BATCHES), st.integers(1, 3))
+@settings(max_examples=60)
+def test_bfloat16_is_the_float32_result_rounded_once(
+    isa: str, pattern: Pattern, batch: int, threads: int
+) -> None:
+    x, weight, bias = (as_bfloat16(values) for values in arrays(pattern, batch)[:3])
+    how = {"block": pattern.block, "threads": threads, "isa": isa}
+    have = kernels.forward_bfloat16(x, weight, pattern.table, bias, **how)
+    single = kernels.forward(as_float32(x), as_float32(weight), pattern.table, as_float32(bias), **how)
+    np.testing.assert_array_equal(have, as_bfloat16(single))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("batch", [1, 20])
+def test_bfloat16_keeps_nan_and_infinity(isa: str, batch: int) -> None:
+    pattern = PatternSpec("block", block=(1, 1)).build(1, 1, 1)
+    x = as_bfloat16(np.array([np.inf], np.float32)).repeat(batch)[:, None]
+    one = as_bfloat16(np.ones((1, 1, 1), np.float32))
+    y = kernels.forward_bfloat16(x, one, pattern.table, block=(1, 1), isa=isa)
+    np.testing.assert_array_equal(y, x)
+    nan = np.full_like(x, 0x7F81)  # signalling, and lost where the lower half alone would carry it
+    assert np.isnan(
+        as_float32(kernels.forward_bfloat16(nan, one, pattern.table, block=(1, 1), isa=isa))
+    ).all()
+    huge = as_bfloat16(np.full((batch, 1), 3.3e38, np.float32))
+    doubled = kernels.forward_bfloat16(huge, one + 0x80, pattern.table, block=(1, 1), isa=isa)
+    assert np.isposinf(as_float32(doubled)).all()
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -105,8 +164,8 @@ def test_threads_do_not_change_a_bit(isa: str, block: tuple[int, int]) -> None:
             kernels.forward(x, weight, pattern.table, bias, **many),
         )
         np.testing.assert_array_equal(
-            kernels.grad_input(dy, weight, reverse.table, reverse.position, **one),
-            kernels.grad_input(dy, weight, reverse.table, reverse.position, **many),
+            kernels.grad_input(dy, weight, reverse, **one),
+            kernels.grad_input(dy, weight, reverse, **many),
         )
         for a, b in zip(
             kernels.grad_weight(x, dy, pattern.table, **one),

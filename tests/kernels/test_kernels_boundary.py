@@ -27,7 +27,7 @@ def test_an_unknown_instruction_set_is_refused() -> None:
 
 
 def test_float64_is_refused_and_the_reference_named() -> None:
-    with pytest.raises(PatternError, match=r"x is float64, the native kernels take float32.*reference"):
+    with pytest.raises(PatternError, match=r"x is float64, this native kernel takes float32; .*reference"):
         kernels.forward(X.astype(float), WEIGHT, PATTERN.table, block=(1, 1))
 
 
@@ -55,13 +55,11 @@ def test_float64_is_refused_and_the_reference_named() -> None:
             r"dy has shape \(4, 8\), this junction needs 5 x 8",
         ),
         (
-            lambda: kernels.grad_input(DY, WEIGHT, REVERSE.table[:6], REVERSE.position, block=(1, 1)),
-            r"take both from the same Pattern.reverse\(\)",
+            lambda: kernels.grad_input(DY, WEIGHT, REVERSE[:6], block=(1, 1)),
+            r"a reverse table of \(6, 2\) does not belong to weights of \(8, 3, 1\)",
         ),
         (
-            lambda: kernels.grad_input(
-                np.ones((5, 80), np.float32), WEIGHT, REVERSE.table, REVERSE.position, block=(1, 1)
-            ),
+            lambda: kernels.grad_input(np.ones((5, 80), np.float32), WEIGHT, REVERSE, block=(1, 1)),
             r"dy has shape \(5, 80\), this junction needs any x 8",
         ),
         (
@@ -74,7 +72,7 @@ def test_float64_is_refused_and_the_reference_named() -> None:
         ),
         (
             lambda: kernels.forward(X, WEIGHT, PATTERN.table + 0.4, block=(1, 1)),
-            "a table is float64; block numbers are int32",
+            "a table is float64; block numbers are uint16 or int32",
         ),
     ],
     ids=[
@@ -89,16 +87,23 @@ def test_arrays_that_do_not_fit_are_refused(call, message: str) -> None:
 
 @pytest.mark.parametrize("index", [-1, 12])
 def test_an_index_outside_of_the_junction_never_reaches_the_kernel(index: int) -> None:
-    table = PATTERN.table.copy()
+    table = PATTERN.table.astype(np.int32)
     table[3, 1] = index
     with pytest.raises(PatternError, match="outside of the junction"):
         kernels.forward(X, WEIGHT, table, block=(1, 1))
     with pytest.raises(PatternError, match="outside of the junction"):
         kernels.grad_weight(X, DY, table, block=(1, 1))
-    position = REVERSE.position.copy()
-    position[0, 0] = 24 if index > 0 else -1
+    reverse = REVERSE.astype(np.int32)
+    reverse[0, 0] = index
     with pytest.raises(PatternError, match="outside of the junction"):
-        kernels.grad_input(DY, WEIGHT, REVERSE.table, position, block=(1, 1))
+        kernels.grad_input(DY, WEIGHT, reverse, block=(1, 1))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_a_reverse_table_of_another_junction_is_refused(dtype: type) -> None:
+    uneven = np.sort(np.where(REVERSE == 0, 1, REVERSE), axis=1)  # output 0 loses its edges to output 1
+    with pytest.raises(PatternError, match="the reverse table belongs to another junction"):
+        kernels.grad_input(DY, WEIGHT, uneven.astype(dtype), block=(1, 1))
 
 
 @pytest.mark.parametrize("threads", [0, -1, 10**6])

@@ -51,7 +51,7 @@ class _Case(NamedTuple):
     bias: Tensor
 
     def tables(self, dtype: torch.dtype = torch.int32) -> tuple[Tensor, Tensor]:
-        return tuple(torch.tensor(t).to(dtype) for t in (self.pattern.table, self.pattern.reverse().table))
+        return tuple(torch.tensor(t).to(dtype) for t in (self.pattern.table, self.pattern.reverse()))
 
     def of(self, operator: Any, device: str = "cpu") -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
         """The operator's differentiable arguments, and the tables and block that follow them."""
@@ -60,7 +60,7 @@ class _Case(NamedTuple):
             ops.junction_grad_input: (self.dy, self.weight),
             ops.junction_grad_weight: (self.x, self.dy),
         }[operator]
-        tables = (self.pattern.table, *self.pattern.reverse())
+        tables = (self.pattern.table, self.pattern.reverse())
         return (
             tuple(t.detach().to(device).requires_grad_() for t in numbers),
             (*(torch.tensor(t, device=device) for t in tables), *self.pattern.block),
@@ -94,7 +94,7 @@ def _reference(case: _Case) -> tuple[Tensor, ...]:
     """y without bias, y, dx, dw and db in float64."""
     p, arrays = case.pattern, [t.double().numpy() for t in case[1:]]
     x, dy, weight, bias = arrays
-    dx = reference.grad_input(dy, weight, *p.reverse(), block=p.block)
+    dx = reference.grad_input(dy, weight, p.reverse(), block=p.block)
     gradients = dx, *reference.grad_weight(x, dy, p.table, block=p.block)
     y = [reference.forward(x, weight, p.table, b, block=p.block) for b in (None, bias)]
     return tuple(torch.from_numpy(np.ascontiguousarray(a)) for a in (*y, *gradients))
@@ -279,9 +279,9 @@ def test_several_devices_or_dtypes_are_refused_with_the_way_out() -> None:
     way_out = r"it computes on one device, with one floating-point dtype .* with \.to\(device, dtype\)$"
     with pytest.raises(InputError, match=rf"x torch.float32 on meta, weight torch.float32 on cpu.*{way_out}"):
         ops._forward_on_device(x.to("meta"), weight, bias, *rest)
-    with pytest.raises(InputError, match=rf"table torch.int32 on meta; {way_out}"):
+    with pytest.raises(InputError, match=rf"table torch.uint16 on meta; {way_out}"):
         ops._forward_on_device(x, weight, None, rest[0].to("meta"), *rest[1:])
-    with pytest.raises(InputError, match=rf"reverse_table torch.int32 on meta; {way_out}"):
+    with pytest.raises(InputError, match=rf"reverse_table torch.uint16 on meta; {way_out}"):
         ops._grad_input_on_device(case.dy, weight, rest[0], rest[1].to("meta"), *rest[2:])
     with pytest.raises(InputError, match=rf"x torch.float32 on cpu, dy torch.float16 on cpu, .*{way_out}"):
         ops._grad_weight_on_device(x, case.dy.half(), *rest)

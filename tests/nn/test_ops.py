@@ -26,7 +26,7 @@ def _case(
 
     x, dy, bias = draw(5, 8), draw(5, 12), draw(12)
     weight = draw(*p.table.shape, block[0] * block[1])
-    arrays = p.table, p.reverse().table, p.reverse().position
+    arrays = p.table, p.reverse()
     rest = (*(torch.tensor(array) for array in arrays), *block)
     match name:
         case "junction":
@@ -143,12 +143,13 @@ def test_threads_follow_torch_but_not_for_small_junctions(
 ) -> None:
     seen = []
     monkeypatch.setattr(torch, "get_num_threads", lambda: allowed)
-    for name in ("forward", "grad_input", "grad_weight"):
+    for name in ("forward_at", "grad_input_at", "grad_weight_at"):
         kernel = getattr(ops.kernels, name)
 
-        def watched(*args: Any, threads: int, kernel: Any = kernel, **kwargs: Any) -> Any:
+        def watched(*args: Any, kernel: Any = kernel) -> None:
+            *_, threads = args
             seen.append(threads)
-            return kernel(*args, threads=threads, **kwargs)
+            kernel(*args)
 
         monkeypatch.setattr(ops.kernels, name, watched)
     _, (_, weight, bias), rest = _case("junction", (2, 3), torch.float32)

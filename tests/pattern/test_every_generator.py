@@ -103,7 +103,7 @@ def test_the_public_names_are_these() -> None:
         "PATTERN_KINDS",
         "Pattern",
         "PatternSpec",
-        "ReverseTable",
+        "Table",
         "affine",
         "auto",
         "block",
@@ -118,6 +118,7 @@ def test_the_public_names_are_these() -> None:
         "largest_block",
         "overall_density",
         "random",
+        "table_dtype",
     ]
     for name in offramp.pattern.__all__:
         assert getattr(offramp.pattern, name) is not None

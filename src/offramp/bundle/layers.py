@@ -10,15 +10,14 @@ import msgspec
 import numpy as np
 
 from offramp.errors import BundleError, PatternError
-from offramp.pattern import Junction
+from offramp.pattern import Junction, table_dtype
 
-# Tables hold int32 block numbers, so no layer can be wider.
+# Tables hold block numbers of at most 31 bits, so no layer can be wider.
 Width = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 ArrayForm = tuple[np.dtype[np.generic], tuple[int, ...]]  # dtype in memory, shape
 
 FLOAT32 = np.dtype(np.float32)
-INT32 = np.dtype(np.int32)
 
 
 class SparseLinearLayer(
@@ -62,7 +61,7 @@ class SparseLinearLayer(
         rows, columns = self.n_out // c, self.in_degree // r
         forms: dict[str, ArrayForm] = {
             "weight": (FLOAT32, (rows, columns, r * c)),
-            "table": (INT32, (rows, columns)),
+            "table": (table_dtype(self.n_in // r), (rows, columns)),
         }
         return forms | ({"bias": (FLOAT32, (self.n_out,))} if self.bias else {})
 

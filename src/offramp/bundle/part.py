@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp.bundle.layers import (
+    FLOAT32,
     ArrayForm,
     Layer,
     SparseLinearLayer,
@@ -34,8 +35,8 @@ class Part:
 
     Args:
         layers: from input to output.
-        arrays: "<position of the layer>.weight", ".table" (int32) and ".bias" for every junction; kept
-            read-only, and copied where the caller could still write to them. Shapes, with (r, c) the block:
+        arrays: "<position of the layer>.weight", ".table" (as in `Pattern`) and ".bias" for every junction;
+            kept read-only, and copied where the caller could still write to them. Shapes, with (r, c) the block:
             sparse weight (n_out/c, in_degree/r, r*c), table (n_out/c, in_degree/r), dense weight
             (n_out, n_in), bias (n_out,); all but the table are float32.
 
@@ -81,7 +82,8 @@ class Part:
         sha = hashlib.sha256(b"offramp part 1\n" + canonical_json(self.layers) + b"\n")
         for name in array_forms(self.layers):
             array = self.arrays[name]
-            sha.update(np.ravel(array).astype(array.dtype.newbyteorder("<"), copy=False).data)
+            form = "<f4" if array.dtype == FLOAT32 else "<i4"  # tables, whatever memory they take
+            sha.update(np.ravel(array).astype(form, copy=False).data)
         return sha.hexdigest()
 
     def __eq__(self, other: object) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from offramp.bundle.layers import INT32, Layer, SparseLinearLayer, array_forms, junctions, stored_table_dtype
+from offramp.bundle.layers import Layer, SparseLinearLayer, array_forms, junctions, stored_table_dtype
 from offramp.bundle.part import Array, Part, check_names
 from offramp.errors import BundleError
 
@@ -53,6 +53,5 @@ def _stored_dtypes(layers: Sequence[Layer]) -> dict[str, np.dtype[np.generic]]:
     stored = {name: dtype for name, (dtype, _) in array_forms(layers).items()}
     for i, layer in junctions(layers):
         if isinstance(layer, SparseLinearLayer):
-            assert stored[f"{i}.table"] == INT32
             stored[f"{i}.table"] = stored_table_dtype(layer)
     return stored

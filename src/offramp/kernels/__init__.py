@@ -4,6 +4,7 @@
 """
 
 from offramp.kernels import reference
+from offramp.kernels.addresses import forward_at, forward_bfloat16_at, grad_input_at, grad_weight_at
 from offramp.kernels.junction import (
     available_isas,
     forward,
@@ -22,9 +23,13 @@ __all__ = [
     "Trained",
     "available_isas",
     "forward",
+    "forward_at",
     "forward_bfloat16",
+    "forward_bfloat16_at",
     "grad_input",
+    "grad_input_at",
     "grad_weight",
+    "grad_weight_at",
     "has_openmp",
     "reference",
     "useful_threads",

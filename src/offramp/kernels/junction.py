@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from offramp import _native
 from offramp.errors import ConfigError, PatternError
@@ -171,14 +172,15 @@ def _checked(block: Block) -> Block:
 
 def _array(
     name: str,
-    array: FloatArray,
+    array: npt.NDArray[Any],
     shape: tuple[int | None, ...],
     dtype: type[np.float32 | np.uint16] = np.float32,
-) -> FloatArray:
+) -> npt.NDArray[Any]:
     if array.dtype != dtype:
         wanted = "float32" if dtype is np.float32 else "uint16, the bits of bfloat16"
         raise PatternError(
-            f"{name} is {array.dtype}, this native kernel takes {wanted}; convert it, or use kernels.reference"
+            f"{name} is {array.dtype}, this native kernel takes {wanted}; convert it, or use "
+            "kernels.reference"
         )
     fits = array.ndim == len(shape) and all(
         want is None or want == have for want, have in zip(shape, array.shape, strict=True)
@@ -189,7 +191,7 @@ def _array(
     return np.ascontiguousarray(array)
 
 
-def _check_width(name: str, array: FloatArray, step: int) -> None:
+def _check_width(name: str, array: npt.NDArray[Any], step: int) -> None:
     if array.shape[1] % step:
         raise PatternError(f"{name} has {array.shape[1]} columns, which blocks of {step} cannot share out")
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from offramp import _native
 from offramp.errors import ConfigError, DataError
 from offramp.kernels.types import Float32Array
-from offramp.pattern import Pattern
+from offramp.pattern import Pattern, Table
 
 MAX_LAYERS = 64
 
@@ -109,7 +109,8 @@ class TrainStep:
         if layer.pattern is None:
             # One block of all weights; stored (n_out, n_in), it leads from the outputs to the inputs.
             r, c = layer.n_out, layer.n_in
-            table = reverse_table = np.zeros((1, 1), np.uint16)
+            table: Table = np.zeros((1, 1), np.uint16)
+            reverse_table = table
         else:
             (r, c), table, reverse_table = layer.pattern.block, layer.pattern.table, layer.pattern.reverse()
         self._native.add_layer(

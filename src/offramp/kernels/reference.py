@@ -23,9 +23,7 @@ def forward(
     return y if bias is None else y + bias
 
 
-def grad_input(
-    dy: FloatArray, weight: FloatArray, reverse_table: IndexArray, *, block: Block
-) -> FloatArray:
+def grad_input(dy: FloatArray, weight: FloatArray, reverse_table: IndexArray, *, block: Block) -> FloatArray:
     """dx of `forward`: the same sum, run over the reverse table with every block transposed."""
     r, c = block
     # Rows of both tables ascend: the edges of the reverse table, ordered by output, are those of the table.

@@ -6,10 +6,11 @@ With W the junction's matrix, a junction is y = x W + b. It is linear in x and i
 each of the three operators is made of the other two, and derivatives of any order exist.
 
 Shapes, for blocks of r inputs by c outputs: x (batch, n_in), dy (batch, n_out), weight (n_out/c, in_degree/r,
-r*c), bias (n_out,), table (n_out/c, in_degree/r), reverse_table and reverse_position (n_in/r, out_degree/c).
+r*c), bias (n_out,), table (n_out/c, in_degree/r), reverse_table (n_in/r, out_degree/c).
 
-Torch's dispatcher chooses who computes: on the CPU the native kernels (float32) or the NumPy reference
-(float64), on any other device the Torch formulation of `gather`, in any floating-point dtype.
+Torch's dispatcher chooses who computes: on the CPU the native kernels (float32, and bfloat16 for inference)
+or the NumPy reference (float64), on any other device the Torch formulation of `gather`, in any floating-point
+dtype.
 
 The autograd rules are registered as plain `torch.autograd.Function`s: measured per call, that costs 11 us
 where `torch.library.custom_op` costs 26 us and `torch.library.register_autograd` 23 us (an empty operator).
@@ -28,7 +29,7 @@ from offramp.errors import InputError
 from offramp.kernels import reference
 from offramp.nn import gather
 
-_TABLES = "Tensor table, Tensor reverse_table, Tensor reverse_position, int r, int c"
+_TABLES = "Tensor table, Tensor reverse_table, int r, int c"
 
 _library = torch.library.Library("offramp", "DEF")
 for _schema in (
@@ -46,20 +47,44 @@ junction_grad_weight: Callable[..., tuple[Tensor, Tensor]] = torch.ops.offramp.j
 # --- Values on the CPU ------------------------------------------------------------------------------------
 
 
-def _is_native(**tensors: Tensor | None) -> bool:
-    """Whether the native float32 kernels take these tensors; if not, the float64 reference does."""
+_ON_CPU = (torch.float32, torch.float64, torch.bfloat16)
+
+
+def _dtype(*, also: torch.dtype | None = None, **tensors: Tensor | None) -> torch.dtype:
+    """The one dtype of these tensors.
+
+    Args:
+        also: takes this beside float32 and float64.
+    """
     given = [tensor for tensor in tensors.values() if tensor is not None]
     dtype = given[0].dtype
-    if dtype in (torch.float32, torch.float64) and all(t.dtype is dtype for t in given):
-        return dtype is torch.float32
+    if dtype in _ON_CPU and all(t.dtype is dtype for t in given):
+        if dtype is torch.bfloat16 and also is not dtype:
+            raise InputError(
+                f"gradients of a junction got {_listed(tensors)}; on the CPU bfloat16 is for inference only: "
+                "train in float32, and convert the trained layer with .bfloat16()"
+            )
+        return dtype
     raise InputError(
-        f"a junction got {_listed(tensors)}; on the CPU it computes with all of them torch.float32 (native) "
-        "or torch.float64 (reference): convert them with .float()"
+        f"a junction got {_listed(tensors)}; on the CPU it computes with all of them torch.float32 (native), "
+        "torch.float64 (reference) or, without gradients, torch.bfloat16 (native): convert them with .float()"
     )
 
 
 def _listed(tensors: Mapping[str, Tensor | None]) -> str:
     return ", ".join(f"{name} {t.dtype} on {t.device}" for name, t in tensors.items() if t is not None)
+
+
+def _check_size(name: str, value: Tensor, n: int) -> None:
+    if value.numel() != n:
+        raise InputError(f"{name} has shape {tuple(value.shape)}, this junction needs {n} numbers")
+
+
+def _address(table: Tensor) -> tuple[int, bool, int, int]:
+    """Where a table lies, whether its numbers take 32 bits, its rows and columns."""
+    if table.dtype not in (torch.uint16, torch.int32) or not table.is_contiguous():
+        raise InputError(f"a table is {table.dtype}; give contiguous uint16 or int32, as SparseLinear has it")
+    return table.data_ptr(), table.dtype is torch.int32, *table.shape
 
 
 def _threads(n_macs: int) -> int:
@@ -77,65 +102,71 @@ def _tensor(array: npt.NDArray[Any]) -> Tensor:
 
 
 def _forward(
-    x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, _rt: Tensor, _rp: Tensor, r: int, c: int
+    x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, rt: Tensor, r: int, c: int
 ) -> Tensor:
-    native = _is_native(x=x, weight=weight, bias=bias)
-    arrays = _array(x), _array(weight), _array(table), None if bias is None else _array(bias)
-    if native:
-        return _tensor(kernels.forward(*arrays, block=(r, c), threads=_threads(weight.numel() * len(x))))
-    return _tensor(reference.forward(*arrays, block=(r, c)))
+    dtype = _dtype(x=x, weight=weight, bias=bias, also=torch.bfloat16)
+    if dtype is torch.float64:
+        arrays = _array(x), _array(weight), _array(table), None if bias is None else _array(bias)
+        return _tensor(reference.forward(*arrays, block=(r, c)))
+    _check_width("x", "n_in", x, rt.shape[0] * r)
+    _check_size("weight", weight, table.numel() * r * c)
+    y = x.new_empty((x.shape[0], table.shape[0] * c))
+    x, weight, bias_at = x.contiguous(), weight.contiguous(), 0
+    if bias is not None:
+        _check_size("bias", bias, y.shape[1])
+        bias = bias.contiguous()
+        bias_at = bias.data_ptr()
+    run = kernels.forward_at if dtype is torch.float32 else kernels.forward_bfloat16_at
+    arguments = x.data_ptr(), weight.data_ptr(), bias_at, y.data_ptr(), *x.shape
+    run(*arguments, *_address(table), r, c, _threads(weight.numel() * x.shape[0]))
+    return y
 
 
-def _grad_input(
-    dy: Tensor,
-    weight: Tensor,
-    _table: Tensor,
-    reverse_table: Tensor,
-    reverse_position: Tensor,
-    r: int,
-    c: int,
-) -> Tensor:
-    native = _is_native(dy=dy, weight=weight)
-    arrays = _array(dy), _array(weight), _array(reverse_table), _array(reverse_position)
-    if native:
-        return _tensor(kernels.grad_input(*arrays, block=(r, c), threads=_threads(weight.numel() * len(dy))))
-    return _tensor(reference.grad_input(*arrays, block=(r, c)))
+def _grad_input(dy: Tensor, weight: Tensor, table: Tensor, reverse_table: Tensor, r: int, c: int) -> Tensor:
+    if _dtype(dy=dy, weight=weight) is torch.float64:
+        return _tensor(reference.grad_input(_array(dy), _array(weight), _array(reverse_table), block=(r, c)))
+    _check_width("dy", "n_out", dy, table.shape[0] * c)
+    _check_size("weight", weight, reverse_table.numel() * r * c)
+    dx = dy.new_empty((dy.shape[0], reverse_table.shape[0] * r))
+    dy, weight = dy.contiguous(), weight.contiguous()
+    arguments = dy.data_ptr(), weight.data_ptr(), dx.data_ptr(), *dy.shape
+    kernels.grad_input_at(*arguments, *_address(reverse_table), r, c, _threads(weight.numel() * dy.shape[0]))
+    return dx
 
 
-def _grad_weight(
-    x: Tensor, dy: Tensor, table: Tensor, _rt: Tensor, _rp: Tensor, r: int, c: int
-) -> tuple[Tensor, Tensor]:
-    native = _is_native(x=x, dy=dy)
-    arrays = _array(x), _array(dy), _array(table)
-    if native:
-        threads = _threads(table.numel() * r * c * len(x))
-        dw, db = kernels.grad_weight(*arrays, block=(r, c), threads=threads)
-    else:
-        dw, db = reference.grad_weight(*arrays, block=(r, c))
-    return _tensor(dw), _tensor(db)
+def _grad_weight(x: Tensor, dy: Tensor, table: Tensor, rt: Tensor, r: int, c: int) -> tuple[Tensor, Tensor]:
+    if _dtype(x=x, dy=dy) is torch.float64:
+        dw, db = reference.grad_weight(_array(x), _array(dy), _array(table), block=(r, c))
+        return _tensor(dw), _tensor(db)
+    _check_width("x", "n_in", x, rt.shape[0] * r)
+    _check_width("dy", "n_out", dy, table.shape[0] * c)
+    _check_size("dy", dy, x.shape[0] * dy.shape[1])
+    dweight, dbias = x.new_empty((*table.shape, r * c)), x.new_empty((dy.shape[1],))
+    x, dy = x.contiguous(), dy.contiguous()
+    arguments = x.data_ptr(), dy.data_ptr(), dweight.data_ptr(), dbias.data_ptr(), *x.shape
+    kernels.grad_weight_at(*arguments, *_address(table), r, c, _threads(dweight.numel() * x.shape[0]))
+    return dweight, dbias
 
 
 # --- Values on other devices ------------------------------------------------------------------------------
 
 
 def _forward_on_device(
-    x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
+    x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, rt: Tensor, r: int, c: int
 ) -> Tensor:
     _check_alike({"x": x, "weight": weight, "bias": bias}, table=table)
     _check_width("x", "n_in", x, len(rt) * r)
     return gather.forward(x, weight, bias, table, r, c)
 
 
-def _grad_input_on_device(
-    dy: Tensor, weight: Tensor, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
-) -> Tensor:
+def _grad_input_on_device(dy: Tensor, weight: Tensor, table: Tensor, rt: Tensor, r: int, c: int) -> Tensor:
     _check_alike({"dy": dy, "weight": weight}, table=table, reverse_table=rt)
     _check_width("dy", "n_out", dy, len(table) * c)
     return gather.grad_input(dy, weight, table, rt, r, c)
 
 
 def _grad_weight_on_device(
-    x: Tensor, dy: Tensor, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
+    x: Tensor, dy: Tensor, table: Tensor, rt: Tensor, r: int, c: int
 ) -> tuple[Tensor, Tensor]:
     _check_alike({"x": x, "dy": dy}, table=table)
     _check_width("x", "n_in", x, len(rt) * r)
@@ -170,21 +201,19 @@ def _check_width(name: str, width: str, value: Tensor, expected: int) -> None:
 
 
 def _fake_forward(
-    x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
+    x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, rt: Tensor, r: int, c: int
 ) -> Tensor:
     _check_width("x", "n_in", x, rt.shape[0] * r)
     return x.new_empty((x.shape[0], table.shape[0] * c))
 
 
-def _fake_grad_input(
-    dy: Tensor, weight: Tensor, table: Tensor, rt: Tensor, _rp: Tensor, r: int, c: int
-) -> Tensor:
+def _fake_grad_input(dy: Tensor, weight: Tensor, table: Tensor, rt: Tensor, r: int, c: int) -> Tensor:
     _check_width("dy", "n_out", dy, table.shape[0] * c)
     return dy.new_empty((dy.shape[0], rt.shape[0] * r))
 
 
 def _fake_grad_weight(
-    x: Tensor, dy: Tensor, table: Tensor, _rt: Tensor, _rp: Tensor, r: int, c: int
+    x: Tensor, dy: Tensor, table: Tensor, _rt: Tensor, r: int, c: int
 ) -> tuple[Tensor, Tensor]:
     return dy.new_empty((*table.shape, r * c)), dy.new_empty((table.shape[0] * c,))
 
@@ -214,7 +243,7 @@ class _Junction(torch.autograd.Function):
             dw, db = junction_grad_weight(x, dy, *tables, *ctx.block)
         elif need_bias:
             db = dy.sum(0)
-        return dx, dw, db if need_bias else None, None, None, None, None, None
+        return dx, dw, db if need_bias else None, None, None, None, None
 
 
 class _GradInput(torch.autograd.Function):
@@ -233,7 +262,7 @@ class _GradInput(torch.autograd.Function):
         need_dy, need_weight = ctx.needs_input_grad[:2]
         g_dy = junction(g_dx, weight, None, *tables, *ctx.block) if need_dy else None
         g_weight = junction_grad_weight(g_dx, dy, *tables, *ctx.block)[0] if need_weight else None
-        return g_dy, g_weight, None, None, None, None, None
+        return g_dy, g_weight, None, None, None, None
 
 
 class _GradWeight(torch.autograd.Function):
@@ -252,7 +281,7 @@ class _GradWeight(torch.autograd.Function):
         need_x, need_dy = ctx.needs_input_grad[:2]
         g_x = junction_grad_input(dy, g_dw, *tables, *ctx.block) if need_x else None
         g_dy = junction(x, g_dw, g_db, *tables, *ctx.block) if need_dy else None
-        return g_x, g_dy, None, None, None, None, None
+        return g_x, g_dy, None, None, None, None
 
 
 def _register(

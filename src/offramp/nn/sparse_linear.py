@@ -1,18 +1,19 @@
 """A linear layer that stores, trains and computes only the edges of its pattern."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from offramp.errors import ConfigError, InputError, PatternError
 from offramp.nn.ops import junction
-from offramp.pattern import Pattern, PatternSpec
+from offramp.pattern import Pattern, PatternSpec, Table
 
 # What a table may be saved as.
-_WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+_WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.uint16, torch.int16, torch.int32, torch.int64)
 
 
 class SparseLinear(nn.Module):
@@ -30,8 +31,9 @@ class SparseLinear(nn.Module):
         bias: whether outputs have a bias.
         seed: decides the pattern alone; the weights come from Torch's global generator.
 
-    The parameter `weight` is (out_features/c, in_degree/r, r*c), with index i*c + j inside a block; the
-    buffer `table` (out_features/c, in_degree/r) names the input blocks and travels in the `state_dict`.
+    The parameter `weight` is (out_features/c, in_degree/r, r*c), with index i*c + j inside a block. `table`
+    (out_features/c, in_degree/r) names the input blocks and travels in the `state_dict`. It is no buffer: the
+    pattern decides it, and on the CPU it is the memory of `pattern.table`.
 
     Raises:
         PatternError: the edges cannot be shared equally, or `pattern` contradicts the other arguments.
@@ -41,7 +43,6 @@ class SparseLinear(nn.Module):
 
     table: Tensor
     reverse_table: Tensor
-    reverse_position: Tensor
 
     def __init__(
         self,
@@ -65,8 +66,6 @@ class SparseLinear(nn.Module):
         shape = (n_blocks, width, self.r * self.c)
         self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
         self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
-        for name in ("table", "reverse_table", "reverse_position"):
-            self.register_buffer(name, None, persistent=name == "table")
         self.reset_parameters()
 
     @property
@@ -82,11 +81,14 @@ class SparseLinear(nn.Module):
             nn.init.zeros_(self.bias)
 
     def _fill_tables(self) -> None:
-        """The pattern, on the weights' device: `to_empty` leaves the buffers uninitialised."""
-        table, (reverse_table, reverse_position) = self._pattern.table, self._pattern.reverse()
-        self.table = torch.tensor(table, device=self.weight.device)
-        self.reverse_table = torch.tensor(reverse_table, device=self.weight.device)
-        self.reverse_position = torch.tensor(reverse_position, device=self.weight.device)
+        """The pattern, on the weights' device: `to_empty` leaves it uninitialised."""
+        self.table = _tensor(self._pattern.table).to(self.weight.device)
+        self.reverse_table = _tensor(self._pattern.reverse()).to(self.weight.device)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.table, self.reverse_table = fn(self.table), fn(self.reverse_table)
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """y (..., out_features) of x (..., in_features)."""
@@ -95,12 +97,9 @@ class SparseLinear(nn.Module):
                 f"input has shape {tuple(x.shape)}, its last dimension must be in_features="
                 f"{self.in_features}; reshape the input or build the layer for its width"
             )
-        tables = self.table, self.reverse_table, self.reverse_position
-        if x.dim() == 2:
-            return junction(x, self.weight, self.bias, *tables, self.r, self.c)
-        rows = x.reshape(math.prod(x.shape[:-1]), self.in_features)
-        y = junction(rows, self.weight, self.bias, *tables, self.r, self.c)
-        return y.reshape(*x.shape[:-1], self.out_features)
+        rows = x if x.dim() == 2 else x.reshape(math.prod(x.shape[:-1]), self.in_features)
+        y = junction(rows, self.weight, self.bias, self.table, self.reverse_table, self.r, self.c)
+        return y if x.dim() == 2 else y.reshape(*x.shape[:-1], self.out_features)
 
     @classmethod
     def from_dense(
@@ -166,6 +165,10 @@ class SparseLinear(nn.Module):
         outputs, inputs = self._block_indices()
         return self._as_blocks(dense.contiguous())[outputs, :, inputs, :]
 
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[prefix + "table"] = self.table.to(torch.int32)  # which every tool can read
+
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
@@ -178,7 +181,8 @@ class SparseLinear(nn.Module):
             )
         if table is not None:
             self._check_table(prefix + "table", table)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        rest = {key: value for key, value in state_dict.items() if key != prefix + "table"}
+        super()._load_from_state_dict(rest, prefix, *args, **kwargs)
         self._fill_tables()
 
     def _check_table(self, name: str, table: Tensor) -> None:
@@ -187,7 +191,7 @@ class SparseLinear(nn.Module):
                 f"{name} of the state_dict is {table.dtype}; a table names input blocks by whole "
                 "numbers: save the state_dict as the layer gives it"
             )
-        mine = torch.tensor(self._pattern.table, dtype=torch.int64, device="cpu")
+        mine = torch.tensor(self._pattern.table.astype(np.int64), device="cpu")
         if table.shape == mine.shape and torch.equal(table.to("cpu", torch.int64), mine):
             return
         raise PatternError(
@@ -196,6 +200,19 @@ class SparseLinear(nn.Module):
             "pattern: build the layer with the same out_degree, pattern, block and seed, or with "
             "pattern=Pattern.from_table(...) of that table"
         )
+
+
+class _Writable:
+    """The memory of a read-only array without the mark, which Torch would warn of. Nobody writes to it."""
+
+    def __init__(self, array: Table) -> None:
+        self._array = array  # keeps the memory
+        self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}
+
+
+def _tensor(table: Table) -> Tensor:
+    """A tensor on the table's memory: a pattern may hold as many bytes as the weights."""
+    return torch.from_numpy(np.asarray(_Writable(table)))
 
 
 def _resolve(

@@ -13,7 +13,7 @@ from offramp.pattern.junction import (
     in_degree,
     overall_density,
 )
-from offramp.pattern.pattern import Pattern, ReverseTable, largest_block
+from offramp.pattern.pattern import Pattern, Table, largest_block, table_dtype
 from offramp.pattern.random_regular import block, random
 from offramp.pattern.spec import PATTERN_KINDS, PatternSpec
 
@@ -23,7 +23,7 @@ __all__ = [
     "Junction",
     "Pattern",
     "PatternSpec",
-    "ReverseTable",
+    "Table",
     "affine",
     "auto",
     "block",
@@ -38,4 +38,5 @@ __all__ = [
     "largest_block",
     "overall_density",
     "random",
+    "table_dtype",
 ]

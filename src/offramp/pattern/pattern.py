@@ -76,7 +76,7 @@ class Pattern:
                 f"the table has entries {table.min()}..{table.max()};"
                 f" number the input blocks 0..{n_blocks_in - 1}"
             )
-        ordered = table.astype(_number_type(n_blocks_in), order="C")
+        ordered = table.astype(table_dtype(n_blocks_in), order="C")
         ordered.sort(axis=1)
         repeated = ordered[:, 1:] == ordered[:, :-1]
         if repeated.any():
@@ -144,7 +144,7 @@ class Pattern:
         keys = keys.ravel()
         keys.sort()
         keys &= (1 << bits) - 1
-        table: Table = keys.astype(_number_type(n_blocks)).reshape(self.n_in // self.block[0], -1)
+        table = keys.astype(table_dtype(n_blocks)).reshape(self.n_in // self.block[0], -1)
         table.flags.writeable = False
         return table
 
@@ -167,8 +167,9 @@ class Pattern:
         return _rebuilt, (self.n_in, self.n_out, self.table, self.block)
 
 
-def _number_type(n_blocks: int) -> type[np.uint16] | type[np.int32]:
-    return np.uint16 if n_blocks <= _MOST_16_BIT else np.int32
+def table_dtype(n_blocks: int) -> np.dtype[Any]:
+    """What a table holds the numbers of so many blocks in."""
+    return np.dtype(np.uint16) if n_blocks <= _MOST_16_BIT else np.dtype(np.int32)
 
 
 def _rebuilt(n_in: int, n_out: int, table: Table, block: tuple[int, int]) -> Pattern:

@@ -55,7 +55,7 @@ def _step(part: Part, i: int, layer: Layer, threads: int) -> Callable[[FloatArra
     weight, bias = part.arrays[f"{i}.weight"], part.arrays.get(f"{i}.bias")
     if isinstance(layer, LinearLayer):
         block = layer.n_in, layer.n_out  # a dense layer is a junction of one block
-        table = np.zeros((1, 1), np.int32)
+        table = np.zeros((1, 1), np.uint16)
         weight = np.ascontiguousarray(weight.T).reshape(1, 1, -1)
     else:
         block, table = layer.block, part.arrays[f"{i}.table"]
