@@ -24,6 +24,7 @@ PUBLIC = {
         clash_free density edge_count fastest_block feasible_densities feasible_out_degrees full
         in_degree largest_block overall_density random table_dtype
     """,
+    "plan": "JunctionSpeed measure_junction measure_part",
     "report": """
         NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence html_page
         printable read_result results_table threshold_sweep to_json
@@ -31,7 +32,7 @@ PUBLIC = {
     "runtime": """
         Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network ShapedLink TailServer models_of serve
     """,
-    "train": "Accuracies Epoch History RECIPES Recipe evaluate fit initialise",
+    "train": "Accuracies Epoch History RECIPES Recipe Watch evaluate fit initialise",
     "wire": """
         InferRequest InferResponse ModelMetadata ModelQuery Parameter SERVICE ServerMetadata Tensor
         TensorSpec features_request live_response read_features read_ready read_samples read_scores

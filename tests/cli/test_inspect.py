@@ -4,9 +4,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from offramp.bundle import part_bytes, read
+import pytest
+
+from offramp.bundle import Part, part_bytes, read
+from offramp.plan import JunctionSpeed
 
 Cli = Callable[..., Any]
+FIGURES = ("ours µs", "dense µs", "over dense")
+
+
+def measuring(monkeypatch: pytest.MonkeyPatch, *, over_dense: float | None, dense_threads: int = 1) -> None:
+    """Instead of the clock: ours takes 10 us, whatever the junction."""
+
+    def measure(part: Part, *, batch: int) -> dict[int, JunctionSpeed]:
+        dense_s = None if over_dense is None else over_dense * 1e-5
+        speed = JunctionSpeed(batch, 1e-5, dense_s, over_dense, 9, dense_threads)
+        return {int(name.split(".")[0]): speed for name in part.arrays}
+
+    monkeypatch.setattr("offramp.cli.inspect.measure_part", measure)
 
 
 def test_json_tells_what_the_bundle_holds(cli: Cli, bundle: Path) -> None:
@@ -31,6 +46,65 @@ def test_json_tells_what_the_bundle_holds(cli: Cli, bundle: Path) -> None:
     assert content["exit_rule"]["evidence"]["method"] == "empirical"
     assert content["preprocessing"]["shape"] == [8, 8]
     assert len(content["training"]["history"]) == 20
+
+
+def test_json_has_a_measured_speed_under_every_junction(cli: Cli, bundle: Path) -> None:
+    content = json.loads(cli("inspect", bundle, "--json", "--batch", 3).out)
+    layers = [layer for part in content["parts"].values() for layer in part["layers"]]
+    assert [layer["kind"] for layer in layers if "speed" not in layer] == ["relu", "relu"]
+    for layer in layers:
+        if "speed" in layer:
+            speed = layer["speed"]
+            assert (speed["batch"], speed["n_rounds"] >= 5) == (3, True)
+            assert min(speed["ours_s"], speed["dense_s"], speed["over_dense"]) > 0
+            assert speed["dense_is_faster"] is (speed["over_dense"] < 1 / 1.05)
+
+
+def test_a_sparse_junction_that_dense_would_outrun_is_told_so(
+    cli: Cli, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measuring(monkeypatch, over_dense=0.8)
+    out = cli("inspect", bundle, "--batch", 4).out
+    sentences = [line for line in out.splitlines() if "a dense layer would be" in line]
+    assert sentences == [  # and none for the dense layers of exit and tail
+        "head layer 1: a dense layer would be 1.2 times as fast here at batch 4 (density 0.25);"
+        " use out-degree full, at 4.0 times the weights"
+    ]
+    assert "here, at batch 4, on 1 thread; dense is NumPy's matmul on 1 thread\n" in out
+
+
+@pytest.mark.parametrize("over_dense", [0.97, 3.0, None], ids=["tie", "faster", "no peer"])
+def test_nothing_is_said_where_dense_is_not_faster(
+    cli: Cli, bundle: Path, monkeypatch: pytest.MonkeyPatch, over_dense: float | None
+) -> None:
+    measuring(monkeypatch, over_dense=over_dense)
+    out = cli("inspect", bundle).out
+    assert "a dense layer would be" not in out
+    assert all(title in out for title in FIGURES)
+
+
+def test_the_table_has_the_measured_figures(cli: Cli, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measuring(monkeypatch, over_dense=2.5, dense_threads=2)
+    out = cli("inspect", bundle).out
+    rows = [line for line in out.splitlines() if "→" in line][1:]
+    assert len(rows) == 4
+    assert all(row.split()[-3:] == ["10.0", "25.0", "2.50"] for row in rows)
+    assert "NumPy's matmul on 2 threads" in out
+
+
+def test_no_speed_measures_nothing(cli: Cli, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offramp.cli.inspect.measure_part", lambda *_, **__: pytest.fail("measured"))
+    out = cli("inspect", bundle, "--no-speed").out
+    assert not any(title in out for title in FIGURES)
+    assert "matmul" not in out
+    assert '"speed"' not in cli("inspect", bundle, "--no-speed", "--json").out
+
+
+def test_a_batch_of_no_samples_is_refused(cli: Cli, bundle: Path) -> None:
+    assert (
+        "Invalid value for '--batch': Input should be greater than or equal to 1"
+        in cli("inspect", bundle, "--batch", 0).error
+    )
 
 
 def test_the_table_shows_every_junction_and_fact(cli: Cli, bundle: Path) -> None:

@@ -1,6 +1,7 @@
 """offramp inspect: what is in a bundle."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,31 +13,48 @@ from rich.table import Table
 from offramp.bundle import Bundle, Layer, Part, ReluLayer, SparseLinearLayer, part_bytes, present, read
 from offramp.cli.console import print_json, print_line, print_wide
 from offramp.cli.options import BundleFolder
+from offramp.plan import JunctionSpeed, measure_part
+
+MAX_BATCH = 65_536  # its input alone takes gigabytes in a wide network
+Speeds = Mapping[str, Mapping[int, JunctionSpeed]]  # by part, then by place of the layer
 
 DIGEST_LENGTH = 64  # of SHA-256 in hex; --json has them in full
 
 
 def inspect(
     bundle: BundleFolder,
+    batch: Annotated[
+        int, typer.Option(min=1, max=MAX_BATCH, help="Samples at once when the speed is measured.")
+    ] = 1,
+    speed: Annotated[
+        bool, typer.Option("--speed/--no-speed", help="Measure every junction against a dense layer here.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what is in a bundle: layers, sizes, exit rule, codec, preprocessing.
+    """Show what is in a bundle: layers, sizes, speed here, exit rule, codec, preprocessing.
 
-    Parts whose files are not here, as the tail's on a device, are left out.
+    Parts whose files are not here, as the tail's on a device, are left out. The speed is
+    that of this machine now: every junction and a dense layer of its widths (NumPy's
+    matmul) in turn, one thread each. A line says so where dense would be faster.
 
     [bold]Examples[/bold]
 
       offramp inspect digits.bundle
-      offramp inspect digits.bundle --json | jq .parts.head.parameters
+      offramp inspect digits.bundle --batch 256
+      offramp inspect digits.bundle --no-speed --json | jq .parts.head.parameters
     """
-    content = describe(read(bundle, parts=present(bundle)), bundle)
+    whole = read(bundle, parts=present(bundle))
+    speeds: Speeds = {}
+    if speed:
+        speeds = {name: measure_part(part, batch=batch) for name, part in whole.parts.items()}
+    content = describe(whole, bundle, speeds)
     if as_json:
         print_json(content)
     else:
         _print(content)
 
 
-def describe(bundle: Bundle, path: Path) -> dict[str, Any]:
+def describe(bundle: Bundle, path: Path, speeds: Speeds) -> dict[str, Any]:
     """Everything about a bundle as JSON values; sizes on disk are those of the files at `path`."""
     return {
         "name": bundle.name,
@@ -49,14 +67,17 @@ def describe(bundle: Bundle, path: Path) -> dict[str, Any]:
             "evidence": dict(bundle.exit_rule.evidence),
         },
         "preprocessing": msgspec.to_builtins(bundle.preprocessing),
-        "parts": {name: _part(part, part_bytes(path, name)) for name, part in bundle.parts.items()},
+        "parts": {
+            name: _part(part, part_bytes(path, name), speeds.get(name, {}))
+            for name, part in bundle.parts.items()
+        },
         "training": bundle.training,
     }
 
 
-def _part(part: Part, n_bytes: int) -> dict[str, Any]:
+def _part(part: Part, n_bytes: int, speeds: Mapping[int, JunctionSpeed]) -> dict[str, Any]:
     return {
-        "layers": [_layer(layer) for layer in part.layers],
+        "layers": [_layer(layer) | _speed(speeds.get(i)) for i, layer in enumerate(part.layers)],
         "parameters": part.n_parameters,
         "macs": part.n_macs,
         "bytes": n_bytes,
@@ -81,10 +102,35 @@ def _layer(layer: Layer) -> dict[str, Any]:
     }
 
 
+def _speed(speed: JunctionSpeed | None) -> dict[str, Any]:
+    if speed is None:
+        return {}
+    return {"speed": asdict(speed) | {"dense_is_faster": speed.dense_is_faster}}
+
+
 def _print(content: dict[str, Any]) -> None:
     print_wide(_layer_table(content["parts"]))
     for name, value in _facts(content).items():
         print_line(f"{name:<14} {value}")
+    for line in _where_dense_is_faster(content["parts"]):
+        print_line(line)
+
+
+def _where_dense_is_faster(parts: dict[str, Any]) -> Iterator[str]:
+    """One sentence for each sparse junction that a dense layer would outrun."""
+    for name, part in parts.items():
+        for number, layer in enumerate(_junctions(part), start=1):
+            speed, density = layer.get("speed"), layer["density"]
+            if speed and speed["dense_is_faster"] and layer["kind"] == "sparse":
+                yield (
+                    f"{name} layer {number}: a dense layer would be {1 / speed['over_dense']:.1f} times as"
+                    f" fast here at batch {speed['batch']} (density {density:.2g}); use out-degree full, at"
+                    f" {1 / density:,.1f} times the weights"
+                )
+
+
+def _junctions(part: dict[str, Any]) -> list[dict[str, Any]]:
+    return [layer for layer in part["layers"] if layer["kind"] != "relu"]
 
 
 def _layer_table(parts: dict[str, Any]) -> Table:
@@ -93,8 +139,10 @@ def _layer_table(parts: dict[str, Any]) -> Table:
         table.add_column(title, no_wrap=True)
     for title in ("in → out", "out-degree", "in-degree", "block", "density", "params", "MACs", "bytes"):
         table.add_column(title, justify="right", no_wrap=True)
+    for title in ("ours µs", "dense µs", "over dense") if _any_speed(parts) else ():
+        table.add_column(title, justify="right", no_wrap=True)
     for name, part in parts.items():
-        junctions = [layer for layer in part["layers"] if layer["kind"] != "relu"]
+        junctions = _junctions(part)
         for layer in junctions:
             table.add_row(
                 name if layer is junctions[0] else "",
@@ -106,16 +154,41 @@ def _layer_table(parts: dict[str, Any]) -> Table:
                 f"{layer['density']:.4g}",
                 f"{layer['parameters']:,}",
                 f"{layer['macs']:,}",
+                "",
+                *_speed_cells(layer.get("speed")),
             )
         totals = (f"{part[key]:,}" for key in ("parameters", "macs", "bytes"))
         table.add_row("", "in all", "", "", "", "", "", *totals, style="bold", end_section=True)
     return table
 
 
+def _speed_cells(speed: dict[str, Any] | None) -> tuple[str, ...]:
+    """Our time, the dense peer's and the ratio; empty where it was not measured."""
+    if speed is None:
+        return ()
+    if speed["dense_s"] is None:
+        return f"{speed['ours_s'] * 1e6:,.1f}", "", ""
+    return f"{speed['ours_s'] * 1e6:,.1f}", f"{speed['dense_s'] * 1e6:,.1f}", f"{speed['over_dense']:.2f}"
+
+
+def _any_speed(parts: dict[str, Any]) -> dict[str, Any] | None:
+    """One of the measurements, for what all of them share; None where nothing was measured."""
+    layers = (layer for part in parts.values() for layer in part["layers"])
+    return next((layer["speed"] for layer in layers if "speed" in layer), None)
+
+
+def _speed_fact(speed: dict[str, Any]) -> dict[str, str]:
+    n = speed["dense_threads"]
+    threads = "as many threads as its BLAS takes" if n is None else f"{n} thread{'s' * (n > 1)}"
+    return {"speed": f"here, at batch {speed['batch']}, on 1 thread; dense is NumPy's matmul on {threads}"}
+
+
 def _facts(content: dict[str, Any]) -> dict[str, str]:
     """Everything that is no layer."""
     rule = content["exit_rule"]
     training = {key: value for key, value in content["training"].items() if key != "history"}
+    speed = _any_speed(content["parts"])
+    digests = {f"{name} digest": part["digest"] for name, part in content["parts"].items() if name != "head"}
     return {
         "name": content["name"],
         "classes": f"{len(content['classes'])}: {_listed(content['classes'])}",
@@ -125,7 +198,9 @@ def _facts(content: dict[str, Any]) -> dict[str, str]:
         "preprocessing": _pairs(content["preprocessing"]),
         "training": _pairs(training),
         "head digest": content["head_digest"],
-    } | {f"{name} digest": part["digest"] for name, part in content["parts"].items() if name != "head"}
+        **digests,
+        **(_speed_fact(speed) if speed else {}),
+    }
 
 
 def _pairs(values: dict[str, Any]) -> str:

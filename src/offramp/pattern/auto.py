@@ -12,11 +12,11 @@ _SIZES = (1, 2, 4, 8, 16)
 # over densities 1/4 and 1/16 of training (batch 256, forward and both gradients) and answering (batch 1,
 # forward). Measured on an Intel Xeon with AVX-512 by `python -m benchmarks.blocks`, which prints these lines.
 _COSTS = (  # c = 1, 2, 4, 8, 16
-    (6.25, 4.92, 3.98, 4.07, 3.37),  # r = 1
-    (6.78, 5.90, 3.57, 3.25, 3.17),  # r = 2
-    (5.90, 5.09, 3.39, 3.17, 2.42),  # r = 4
-    (4.43, 3.95, 3.12, 2.90, 2.40),  # r = 8
-    (4.24, 3.80, 2.93, 2.92, 2.39),  # r = 16
+    (6.34, 5.19, 4.25, 4.21, 3.73),  # r = 1
+    (6.63, 5.94, 3.88, 3.71, 3.44),  # r = 2
+    (5.89, 5.25, 3.55, 3.40, 2.78),  # r = 4
+    (4.70, 4.18, 3.31, 3.26, 2.79),  # r = 8
+    (4.35, 3.95, 3.16, 3.13, 2.89),  # r = 16
 )
 _TIE = 1.05  # costs closer than this are the clock's noise
 

@@ -16,6 +16,7 @@ from offramp.bundle import Preprocessing
 from offramp.data import Dataset
 from offramp.errors import ConfigError, InputError
 from offramp.train import checkpoint as checkpoints
+from offramp.train.adam import AdamState
 from offramp.train.evaluate import evaluate
 from offramp.train.history import Epoch, History
 from offramp.train.initialise import initialise as draw_weights
@@ -101,11 +102,17 @@ def _watch(progress: bool | Callable[[Epoch], None] | Watch) -> Watch:
     return EachEpoch(progress) if callable(progress) else ProgressBar(shown=progress)
 
 
+def _step(run: Run) -> Step:
+    exit_weight = run.recipe.exit_weight
+    if isinstance(run.optimizer, AdamState):
+        return FusedStep(run.model, run.optimizer, exit_weight=exit_weight)
+    return AutogradStep(run.model, run.optimizer, exit_weight=exit_weight)
+
+
 def _train(run: Run, train: _Samples, validation: _Samples, keeper: Keeper, watch: Watch) -> None:
     n_batches = math.ceil(len(train[1]) / run.recipe.batch_size)
     run.model.train()
-    kind = FusedStep if run.fused else AutogradStep
-    take_step = kind(run.model, run.optimizer, exit_weight=run.recipe.exit_weight)
+    take_step = _step(run)
     n_done = len(run.epochs) * n_batches + run.batch
     watch.begin(n_done=n_done, n_steps=run.recipe.epochs * n_batches, fused=run.fused)
     try:

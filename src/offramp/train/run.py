@@ -16,6 +16,7 @@ from offramp.data import Dataset
 from offramp.errors import ConfigError
 from offramp.nn import SparseLinear
 from offramp.train import checkpoint as checkpoints
+from offramp.train.adam import AdamState
 from offramp.train.checkpoint import Checkpoint, digest
 from offramp.train.history import Epoch, History
 from offramp.train.recipe import Recipe
@@ -42,7 +43,12 @@ class Run:
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         if not self.parameters:
             raise ConfigError("no parameter of the model requires a gradient; unfreeze what is to be trained")
-        self.optimizer = torch.optim.Adam(self.parameters, lr=self.recipe.learning_rate, fused=True)
+        lr = self.recipe.learning_rate
+        self.optimizer = (
+            AdamState(self.parameters, lr=lr)
+            if self.fused
+            else torch.optim.Adam(self.parameters, lr=lr, fused=True)
+        )
 
     def history(self) -> History:
         return History(self.recipe.name, self.seed, self.fused, tuple(self.epochs))

@@ -9,9 +9,11 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim import Adam
 
 from offramp.kernels import MAX_LAYERS, Trained, TrainLayer, TrainStep
 from offramp.nn import MLP, Exit, SparseLinear, SplitModel
+from offramp.train.adam import AdamState
 
 _CONTAINERS = (nn.Sequential, MLP, Exit)  # exactly these: a subclass may compute something else
 _LAYERS = (SparseLinear, nn.Linear)
@@ -32,7 +34,7 @@ class AutogradStep:
         exit_weight: of the exit's loss beside the tail's 1.
     """
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Adam, *, exit_weight: float) -> None:
+    def __init__(self, model: nn.Module, optimizer: Adam, *, exit_weight: float) -> None:
         self._model, self._optimizer, self._exit_weight = model, optimizer, exit_weight
 
     def __call__(self, x: Tensor, labels: Tensor, rows: Tensor) -> float:
@@ -60,13 +62,13 @@ class FusedStep:
 
     Args:
         model: one that `qualifies`.
-        optimizer: Adam over all parameters of the model; its state is made if there is none yet.
+        optimizer: Adam over all parameters of the model, or its state alone, which is made if there is none.
         exit_weight: of the exit's loss beside the tail's 1.
         isa: one of `kernels.available_isas()`, None for the best.
     """
 
     def __init__(
-        self, model: nn.Module, optimizer: torch.optim.Adam, *, exit_weight: float, isa: str | None = None
+        self, model: nn.Module, optimizer: Adam | AdamState, *, exit_weight: float, isa: str | None = None
     ) -> None:
         self._optimizer, self._isa = optimizer, isa
         stacks = {name: self._stack(part) for name, part in _parts(model).items()}
