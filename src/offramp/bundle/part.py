@@ -36,8 +36,8 @@ class Part:
     Args:
         layers: from input to output.
         arrays: "<position of the layer>.weight", ".table" (as in `Pattern`) and ".bias" for every junction;
-            kept read-only, and copied where the caller could still write to them. Shapes, with (r, c) the block:
-            sparse weight (n_out/c, in_degree/r, r*c), table (n_out/c, in_degree/r), dense weight
+            kept read-only, and copied where the caller could still write to them. Shapes, with (r, c) the
+            block: sparse weight (n_out/c, in_degree/r, r*c), table (n_out/c, in_degree/r), dense weight
             (n_out, n_in), bias (n_out,); all but the table are float32.
 
     Raises:
