@@ -33,8 +33,8 @@ PUBLIC = {
         Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network ShapedLink TailServer models_of serve
     """,
     "train": """
-        Accuracies Epoch History Job RECIPES Recipe Trained Watch Work evaluate fit fit_each fit_many
-        initialise run_each
+        Accuracies Epoch History Job RECIPES Recipe Trained Watch Work evaluate expected_s fit fit_each
+        fit_many initialise run_each
     """,
     "wire": """
         InferRequest InferResponse ModelMetadata ModelQuery Parameter SERVICE ServerMetadata Tensor

@@ -17,8 +17,7 @@ from offramp.bundle import Preprocessing
 from offramp.data import Dataset
 from offramp.errors import ConfigError
 from offramp.nn import MLP, split_midpoint
-from offramp.train import RECIPES, History, Job, Trained, fit, fit_each, fit_many
-from offramp.train.many import expected_s
+from offramp.train import RECIPES, History, Job, Trained, expected_s, fit, fit_each, fit_many
 
 RECIPE = replace(RECIPES["cosine"], epochs=3, batch_size=16)
 
@@ -120,5 +119,9 @@ def test_a_larger_job_is_expected_to_take_longer(blobs: Dataset, jobs: Sequence[
         replace(small, fused=False),
         jobs[3],
     ]
-    assert all(expected_s(job, blobs) > expected_s(small, blobs) for job in longer)
-    assert np.isclose(expected_s(longer[0], blobs), 10 * expected_s(small, blobs))
+
+    def seconds(job: Job) -> float:
+        return expected_s(job.model, blobs, job.recipe, fused=job.fused)
+
+    assert all(seconds(job) > seconds(small) for job in longer)
+    assert np.isclose(seconds(longer[0]), 10 * seconds(small))

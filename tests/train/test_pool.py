@@ -37,7 +37,7 @@ def no_workers_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             started.append(self)
             super().__init__(*arguments, **settings)
 
-    monkeypatch.setattr("offramp.train.pool.subprocess.Popen", Popen)
+    monkeypatch.setattr("offramp.train.crew.subprocess.Popen", Popen)
     yield
     assert len(started) == 2
     assert all(worker.returncode is not None for worker in started)
@@ -161,7 +161,7 @@ def test_the_first_error_stops_the_others_once_they_are_saved(
 def test_a_killed_worker_is_one_line_and_a_deaf_one_is_not_waited_for(
     works: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offramp.train.pool._GRACE_S", 0.2)
+    monkeypatch.setattr("offramp.train.crew._GRACE_S", 0.2)
     with pytest.raises(PeerError) as killed:
         list(run_each([Work("doomed", works.die), Work("deaf", works.sleep)], workers=2))
     assert str(killed.value) == (

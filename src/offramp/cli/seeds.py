@@ -17,8 +17,7 @@ from offramp.cli.order import Order, bundle_name, discard
 from offramp.cli.spread import spread
 from offramp.cli.training import untrained
 from offramp.errors import ConfigError
-from offramp.train import Watch, Work, run_each
-from offramp.train.many import Job, expected_s
+from offramp.train import Watch, Work, expected_s, run_each
 
 _COLUMNS = (("seed", ""), ("tail", "%"), ("exit", "%"), ("exits", "%"), ("threshold", ""), ("trained", "s"))
 
@@ -118,9 +117,8 @@ def _check_folder(folder: Path, seeds: Sequence[int], checkpoint: Path, *, overw
 def _expected_s(order: Order, seed: int) -> float:
     """Seconds that a seed may take; building its network refuses, before any work, what cannot be trained."""
     dataset = order.load(seed)
-    model, preprocessing = untrained(dataset, order.design, seed=seed)
-    recipe = order.recipe_for(dataset)
-    return expected_s(Job(name="", model=model, recipe=recipe, preprocessing=preprocessing), dataset)
+    model, _ = untrained(dataset, order.design, seed=seed)
+    return expected_s(model, dataset, order.recipe_for(dataset))
 
 
 def _train(

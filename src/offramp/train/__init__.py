@@ -4,7 +4,7 @@ from offramp.train.evaluate import Accuracies, evaluate
 from offramp.train.fit import fit
 from offramp.train.history import Epoch, History
 from offramp.train.initialise import initialise
-from offramp.train.many import Job, Trained, fit_each, fit_many
+from offramp.train.many import Job, Trained, expected_s, fit_each, fit_many
 from offramp.train.pool import Work, run_each
 from offramp.train.progress import Watch
 from offramp.train.recipe import RECIPES, Recipe
@@ -20,6 +20,7 @@ __all__ = [
     "Watch",
     "Work",
     "evaluate",
+    "expected_s",
     "fit",
     "fit_each",
     "fit_many",

@@ -3,22 +3,16 @@
 import logging
 import math
 import os
-import pickle
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import Any, Generic, TypeVar
 
-from offramp.errors import ConfigError, OfframpError, PeerError
+from offramp.errors import ConfigError, OfframpError
+from offramp.train.crew import Member, Parcel, crew_of, packed
 from offramp.train.overview import OverviewBar
 from offramp.train.progress import Watch
 from offramp.train.threads import torch_threads
@@ -29,23 +23,14 @@ from offramp.train.worker import (
     Message,
     Progress,
     Reporter,
-    Script,
     check_not_in_script,
-    pack,
     unpack,
 )
 
 T = TypeVar("T")
 
 START_S = 2.5  # until a worker trains: it imports Torch and, with the first optimizer, Torch's compiler
-_GRACE_S = 10.0  # for workers to finish their step and save
 _REFRESH_S = 0.2
-# Threads that NumPy and OpenMP would start for every worker.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-# Not `-m`: the worker finds modules where the parent does, and runs nothing of the parent's script.
-_COMMAND = (
-    "import sys; sys.path[:] = sys.argv[2:]; from offramp.train.worker import main; main(int(sys.argv[1]))"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +127,7 @@ def _run_in_workers(
 ) -> Generator[tuple[int, T], None, None]:
     parcels = _parcels(works)
     first = list(islice(parcels, n_workers))  # before any process is started: what cannot travel fails here
-    with _crew(n_workers, shared, threads) as crew:
+    with crew_of(n_workers, shared, threads) as crew:
         for worker, parcel in zip(crew, first, strict=True):
             worker.take(parcel)
         del first
@@ -153,7 +138,7 @@ def _run_in_workers(
 
 
 def _results(
-    crew: Sequence["_Worker"], parcels: Iterator["_Parcel"], bar: OverviewBar
+    crew: Sequence[Member], parcels: Iterator[Parcel], bar: OverviewBar
 ) -> Generator[tuple[int, Any], None, None]:
     while lines := {worker.line: worker for worker in crew if worker.busy}:
         bar.refresh()
@@ -161,11 +146,11 @@ def _results(
             worker = lines[line]  # type: ignore[index]
             index, name = worker.index, worker.name
             match worker.hear():
-                case Done(packed):
+                case Done(result):
                     worker.take(next(parcels, None))  # before the caller has a look at the result
                     bar.done(index)
                     bar.hide()
-                    yield index, unpack(packed)
+                    yield index, unpack(result)
                 case Failed(error, trace):
                     named = _named(error, name) if isinstance(error, OfframpError) else error
                     named.add_note(f"In {name!r}, in a worker:\n{trace}")
@@ -189,115 +174,6 @@ def _named(error: OfframpError, name: str) -> OfframpError:
     return type(error)(f"{name}: {error}")
 
 
-# --- Processes --------------------------------------------------------------------------------------------
-
-
-_Parcel = tuple[int, str, memoryview]  # position and name of a work, and the work as it travels
-
-
-class _Worker:
-    """A process with a line to it, and the work that it has in hand."""
-
-    def __init__(self, threads: int) -> None:
-        self.line, theirs = Pipe()
-        self.busy, self.index, self.name = False, -1, "a worker"
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", _COMMAND, str(theirs.fileno()), *map(str, sys.path)],
-                env=os.environ | dict.fromkeys(_THREADS, str(threads)),
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # what the work prints must not get among this program's answers
-                pass_fds=[theirs.fileno()],
-                process_group=0,  # the terminal's Ctrl-C is for us alone; then we hang up
-            )
-
-    def take(self, parcel: _Parcel | None) -> None:
-        """Start on the next work, or rest."""
-        self.busy = parcel is not None
-        if parcel is not None:
-            self.index, self.name, content = parcel
-            self.send(content)
-
-    def send(self, content: bytes | memoryview) -> None:
-        try:
-            self.line.send_bytes(content)
-        except ConnectionError:
-            raise self._gone() from None
-
-    def hear(self) -> Message:
-        try:
-            content = self.line.recv_bytes()
-        except (EOFError, ConnectionError):
-            raise self._gone() from None
-        message: Message = pickle.loads(content)
-        return message
-
-    def _gone(self) -> PeerError:
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(_GRACE_S)
-        status = self.process.returncode
-        if status is not None and status < 0:
-            cause = f"was killed by {signal.Signals(-status).name}"
-            advice = "if the system did it for want of memory, use fewer workers"
-        else:
-            cause = f"ended with status {status}"
-            advice = "what it printed says why"
-        return PeerError(
-            f"{self.name}: its process {cause}; {advice}; called again, what has a checkpoint goes on"
-        )
-
-
-@contextmanager
-def _crew(n: int, shared: Any, threads: int) -> Iterator[list[_Worker]]:
-    """Workers that know what is shared; none is left when the block ends."""
-    setup = pickle.dumps((threads, _script()))
-    packed = _packed(shared, "what the works share")
-    crew: list[_Worker] = []
-    try:
-        while len(crew) < n:
-            crew.append(_Worker(threads))
-        for worker in crew:
-            worker.send(setup)
-            worker.send(packed)
-        del packed
-        yield crew
-    finally:
-        _dismiss(crew)
-
-
-def _dismiss(crew: Sequence[_Worker]) -> None:
-    """Hang up, give the workers time to save, and see that all are gone."""
-    for worker in crew:
-        worker.line.close()
-    deadline = time.monotonic() + _GRACE_S
-    try:
-        for worker in crew:
-            with suppress(subprocess.TimeoutExpired):
-                worker.process.wait(max(0.0, deadline - time.monotonic()))
-    finally:  # also at a second Ctrl-C
-        for worker in crew:
-            worker.process.kill()
-            worker.process.wait()
-
-
-def _parcels(works: Sequence[Work[Any]]) -> Iterator[_Parcel]:
+def _parcels(works: Sequence[Work[Any]]) -> Iterator[Parcel]:
     for index, work in enumerate(works):
-        yield index, work.name, _packed(work.call, work.name)
-
-
-def _packed(content: Any, name: str) -> memoryview:
-    try:
-        return pack(content)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ConfigError(
-            f"{name}: cannot be sent to a worker: {error}; use functions and classes of a module, no lambdas,"
-            " or workers=1"
-        ) from error
-
-
-def _script() -> Script:
-    main = sys.modules["__main__"]
-    if main.__spec__ is not None:
-        return Script(module=main.__spec__.name)
-    path = getattr(main, "__file__", None)
-    return Script(path=os.path.abspath(path) if path else "")
+        yield index, work.name, packed(work.call, work.name)
