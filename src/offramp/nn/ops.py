@@ -199,8 +199,8 @@ def _check_alike(numbers: Mapping[str, Tensor | None], **tables: Tensor) -> None
 def _check_width(name: str, width: str, value: Tensor, expected: int) -> None:
     if value.dim() != 2 or value.shape[1] != expected:
         raise InputError(
-            f"{name} has shape {tuple(value.shape)}, this junction needs (batch, {width}={expected}); take the "
-            "tables of the pattern that the weights belong to"
+            f"{name} has shape {tuple(value.shape)}, this junction needs (batch, {width}={expected}); "
+            "take the tables of the pattern that the weights belong to"
         )
 
 
@@ -228,7 +228,7 @@ def _fake_grad_weight(
 
 
 def _values(operator: Callable[..., Any], on_cpu: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
-    """The operator below autograd. Plain tensors on the CPU go without a second dispatch, which costs 7 us."""
+    """The operator below autograd. Plain tensors on the CPU go without a second dispatch: it costs 7 us."""
     if type(inputs[0]) is Tensor and inputs[0].is_cpu and not torch._C._len_torch_dispatch_stack():
         return on_cpu(*inputs)
     with torch._C._AutoDispatchBelowAutograd():
@@ -242,7 +242,8 @@ class _Junction(torch.autograd.Function):
         need_x, need_weight = ctx.needs_input_grad[:2]
         ctx.save_for_backward(x if need_weight else None, weight if need_x else None, *tables)
         ctx.block = r, c
-        return _values(junction, _forward, inputs)
+        y: Tensor = _values(junction, _forward, inputs)
+        return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
@@ -264,7 +265,8 @@ class _GradInput(torch.autograd.Function):
         need_dy, need_weight = ctx.needs_input_grad[:2]
         ctx.save_for_backward(dy if need_weight else None, weight if need_dy else None, *tables)
         ctx.block = r, c
-        return _values(junction_grad_input, _grad_input, inputs)
+        dx: Tensor = _values(junction_grad_input, _grad_input, inputs)
+        return dx
 
     @staticmethod
     def backward(ctx: Any, g_dx: Tensor) -> tuple[Tensor | None, ...]:
@@ -282,7 +284,8 @@ class _GradWeight(torch.autograd.Function):
         need_x, need_dy = ctx.needs_input_grad[:2]
         ctx.save_for_backward(x if need_dy else None, dy if need_x else None, *tables)
         ctx.block = r, c
-        return _values(junction_grad_weight, _grad_weight, inputs)
+        gradients: tuple[Tensor, Tensor] = _values(junction_grad_weight, _grad_weight, inputs)
+        return gradients
 
     @staticmethod
     def backward(ctx: Any, g_dw: Tensor, g_db: Tensor) -> tuple[Tensor | None, ...]:
