@@ -32,7 +32,10 @@ PUBLIC = {
     "runtime": """
         Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network ShapedLink TailServer models_of serve
     """,
-    "train": "Accuracies Epoch History RECIPES Recipe Watch evaluate fit initialise",
+    "train": """
+        Accuracies Epoch History Job RECIPES Recipe Trained Watch Work evaluate fit fit_each fit_many
+        initialise run_each
+    """,
     "wire": """
         InferRequest InferResponse ModelMetadata ModelQuery Parameter SERVICE ServerMetadata Tensor
         TensorSpec features_request live_response read_features read_ready read_samples read_scores

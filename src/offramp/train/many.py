@@ -1,0 +1,153 @@
+"""Several models trained at once, one on each core."""
+
+import copy
+import math
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from offramp.bundle import Preprocessing
+from offramp.data import Dataset
+from offramp.errors import ConfigError
+from offramp.train.fit import fit
+from offramp.train.history import History
+from offramp.train.pool import Work, run_each
+from offramp.train.progress import Watch
+from offramp.train.recipe import Recipe
+from offramp.train.step import qualifies
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """A model to be trained, with `fit`'s arguments.
+
+    Args:
+        name: what messages and results call it.
+        model: a module, which stays as it is, so that several jobs may have the same one; or a function that
+            builds one, in the worker and with Torch seeded by `seed`.
+        checkpoint: a folder of this job alone.
+    """
+
+    name: str
+    model: nn.Module | Callable[[], nn.Module]
+    recipe: Recipe
+    preprocessing: Preprocessing
+    seed: int = 0
+    checkpoint: Path | str | None = None
+    checkpoint_every_s: float = 30.0
+    initialise: bool = True
+    fused: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A job, the model it trained and how that went."""
+
+    job: Job
+    model: nn.Module
+    history: History
+
+
+def fit_each(
+    jobs: Sequence[Job],
+    dataset: Dataset,
+    *,
+    workers: int | None = None,
+    threads: int = 1,
+    progress: bool = True,
+) -> Generator[Trained, None, None]:
+    """Train every job's model, several at once, and give them as they are done.
+
+    Models and histories are, bit for bit, those of `fit` with Torch on as many `threads`. Called again with
+    the same checkpoints, jobs go on where they were, and finished ones come back at once.
+
+    The first error ends it all, named with its job, after the jobs that were running have saved their
+    checkpoints. Ctrl-C and a closed iterator do the same; see `run_each`, also for what workers cost. The
+    data set travels to each worker once, as it is; `fit` there makes its own preprocessed float32 copy.
+
+    Args:
+        workers: processes; None for one on each core, or fewer where the work is not worth their start. With
+            1 everything runs in this process.
+        threads: Torch's, in each worker.
+        progress: show one bar over all jobs, with the time left, if stderr is a terminal.
+
+    Raises:
+        ConfigError: two jobs with one name or checkpoint, a model that cannot be sent to a worker; and what
+            `fit` raises.
+        PeerError: a worker was killed.
+    """
+    folders = [Path(job.checkpoint).resolve() for job in jobs if job.checkpoint is not None]
+    if len(set(folders)) < len(folders):
+        raise ConfigError("two jobs have the same checkpoint folder; give each its own")
+    works = [Work(job.name, partial(_fit, job), expected_s(job, dataset)) for job in jobs]
+    runs = run_each(works, dataset, workers=workers, threads=threads, progress=progress)
+    return _trained(jobs, runs)
+
+
+def fit_many(
+    jobs: Sequence[Job],
+    dataset: Dataset,
+    *,
+    workers: int | None = None,
+    threads: int = 1,
+    progress: bool = True,
+    on_trained: Callable[[Trained], None] | None = None,
+) -> list[Trained]:
+    """What `fit_each` gives, in the order of the jobs.
+
+    Args:
+        on_trained: called in this process with each as it is done.
+    """
+    done = {}
+    with closing(fit_each(jobs, dataset, workers=workers, threads=threads, progress=progress)) as runs:
+        for trained in runs:
+            done[trained.job.name] = trained
+            if on_trained is not None:
+                on_trained(trained)
+    return [done[job.name] for job in jobs]
+
+
+def expected_s(job: Job, dataset: Dataset) -> float:
+    """Seconds that the job may take on a core of today; right within a small factor."""
+    n_samples = len(dataset.splits["train"])
+    n_steps = job.recipe.epochs * math.ceil(n_samples / job.recipe.batch_size)
+    if not isinstance(job.model, nn.Module):
+        return n_steps * 1e-3
+    n_macs = 3 * job.recipe.batch_size * sum(p.numel() for p in job.model.parameters())
+    overhead_s = 5e-5 if job.fused and qualifies(job.model) else 1e-3
+    return n_steps * (overhead_s + n_macs / 1.5e10)
+
+
+def _trained(
+    jobs: Sequence[Job], runs: Generator[tuple[int, tuple[nn.Module, History]], None, None]
+) -> Generator[Trained, None, None]:
+    with closing(runs):
+        for index, (model, history) in runs:
+            yield Trained(jobs[index], model, history)
+
+
+def _fit(job: Job, dataset: Dataset, watch: Watch) -> tuple[nn.Module, History]:
+    if isinstance(job.model, nn.Module):
+        model = copy.deepcopy(job.model)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(job.seed)
+            model = job.model()
+    history = fit(
+        model,
+        dataset,
+        job.recipe,
+        preprocessing=job.preprocessing,
+        seed=job.seed,
+        checkpoint=job.checkpoint,
+        checkpoint_every_s=job.checkpoint_every_s,
+        initialise=job.initialise,
+        fused=job.fused,
+        progress=watch,
+    )
+    return model, history
