@@ -25,9 +25,9 @@ import torch
 from torch import Tensor
 
 from offramp import kernels
-from offramp.errors import InputError
+from offramp.errors import InputError, PatternError
 from offramp.kernels import reference
-from offramp.nn import gather
+from offramp.nn import gather, large_blocks
 
 _TABLES = "Tensor table, Tensor reverse_table, int r, int c"
 
@@ -90,6 +90,16 @@ def _address(table: Tensor) -> tuple[int, bool, int, int]:
     return table.data_ptr(), table.dtype is torch.int32, *table.shape
 
 
+def _checked(table: Tensor, reverse_table: Tensor) -> Tensor:
+    """The table, if none of its numbers leads out of the junction; the native kernels look by themselves."""
+    if table.numel() and int(table.to(torch.int64).max()) >= len(reverse_table):
+        raise PatternError(
+            "index table points outside of the junction; take the tables of the pattern that the weights "
+            "belong to"
+        )
+    return table
+
+
 def _threads(n_macs: int) -> int:
     return kernels.useful_threads(n_macs, at_most=torch.get_num_threads())
 
@@ -113,11 +123,15 @@ def _forward(
         return _tensor(reference.forward(*arrays, block=(r, c)))
     _check_width("x", "n_in", x, rt.shape[0] * r)
     _check_size("weight", weight, table.numel() * r * c)
-    y = x.new_empty((x.shape[0], table.shape[0] * c))
-    x, weight, bias_at = x.contiguous(), weight.contiguous(), 0
+    n_out = table.shape[0] * c
     if bias is not None:
-        _check_size("bias", bias, y.shape[1])
+        _check_size("bias", bias, n_out)
         bias = bias.contiguous()
+    x, weight, bias_at = x.contiguous(), weight.contiguous(), 0
+    if large_blocks.are_large(r, c):
+        return large_blocks.forward(x, weight, bias, _checked(table, rt), r, c)
+    y = x.new_empty((x.shape[0], n_out))
+    if bias is not None:
         bias_at = bias.data_ptr()
     run = kernels.forward_at if dtype is torch.float32 else kernels.forward_bfloat16_at
     arguments = x.data_ptr(), weight.data_ptr(), bias_at, y.data_ptr(), *x.shape
@@ -130,8 +144,11 @@ def _grad_input(dy: Tensor, weight: Tensor, table: Tensor, reverse_table: Tensor
         return _tensor(reference.grad_input(_array(dy), _array(weight), _array(reverse_table), block=(r, c)))
     _check_width("dy", "n_out", dy, table.shape[0] * c)
     _check_size("weight", weight, reverse_table.numel() * r * c)
-    dx = dy.new_empty((dy.shape[0], reverse_table.shape[0] * r))
+    n_in = reverse_table.shape[0] * r
     dy, weight = dy.contiguous(), weight.contiguous()
+    if large_blocks.are_large(r, c):
+        return large_blocks.grad_input(dy, weight, _checked(table, reverse_table), n_in, r, c)
+    dx = dy.new_empty((dy.shape[0], n_in))
     arguments = dy.data_ptr(), weight.data_ptr(), dx.data_ptr(), *dy.shape
     kernels.grad_input_at(*arguments, *_address(reverse_table), r, c, _threads(weight.numel() * dy.shape[0]))
     return dx
@@ -144,8 +161,10 @@ def _grad_weight(x: Tensor, dy: Tensor, table: Tensor, rt: Tensor, r: int, c: in
     _check_width("x", "n_in", x, rt.shape[0] * r)
     _check_width("dy", "n_out", dy, table.shape[0] * c)
     _check_size("dy", dy, x.shape[0] * dy.shape[1])
-    dweight, dbias = x.new_empty((*table.shape, r * c)), x.new_empty((dy.shape[1],))
     x, dy = x.contiguous(), dy.contiguous()
+    if large_blocks.are_large(r, c):
+        return large_blocks.grad_weight(x, dy, _checked(table, rt), r, c)
+    dweight, dbias = x.new_empty((*table.shape, r * c)), x.new_empty((dy.shape[1],))
     arguments = x.data_ptr(), dy.data_ptr(), dweight.data_ptr(), dbias.data_ptr(), *x.shape
     kernels.grad_weight_at(*arguments, *_address(table), r, c, _threads(dweight.numel() * x.shape[0]))
     return dweight, dbias
