@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offramp.bundle import ReluLayer, read
-from offramp.cli.train import bundle_name
+from offramp.cli.order import bundle_name
 from offramp.cli.training import Design, padded_width, resolve
 from offramp.errors import ConfigError
 from offramp.pattern import BLOCK_COSTS, fastest_block, feasible_out_degrees, largest_block
@@ -77,7 +77,7 @@ def test_settings_reach_the_bundle(cli: Cli, tmp_path: Path) -> None:
 def test_killed_and_called_again_it_goes_on_to_the_same_bundle(
     started: Cli, cli: Cli, tmp_path: Path
 ) -> None:
-    widths = ("--neurons", "auto,32,auto", "--epochs", 30)
+    widths = ("--neurons", "auto,32,auto", "--epochs", 300)
     path = tmp_path / "killed"
     checkpoint = tmp_path / "killed.checkpoint"
     with started("train", "-o", path, *widths) as process:
@@ -91,7 +91,7 @@ def test_killed_and_called_again_it_goes_on_to_the_same_bundle(
     assert not path.exists()
     resumed = cli("train", "-o", path, *widths)
     assert resumed.status == 0
-    assert re.fullmatch(r"goes on after \d+ of 30 epochs\n", resumed.err)
+    assert re.fullmatch(r"goes on after [12]?\d?\d of 300 epochs\n", resumed.err)
     assert cli("train", "-o", tmp_path / "whole", *widths).status == 0
     killed, whole = read(path), read(tmp_path / "whole")
     assert [part.digest for part in killed.parts.values()] == [part.digest for part in whole.parts.values()]
@@ -125,7 +125,7 @@ def test_interrupted_before_anything_was_saved_it_promises_nothing(
 def test_another_seed_or_number_of_threads_is_named_as_such(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offramp.cli.train.write", lambda *_, **__: pytest.fail("stop before the bundle"))
+    monkeypatch.setattr("offramp.cli.order.write", lambda *_, **__: pytest.fail("stop before the bundle"))
     with suppress(pytest.fail.Exception):
         cli("train", "-o", tmp_path / "m", *SMALL)
     again = ("train", "-o", tmp_path / "m", *SMALL)
@@ -196,7 +196,7 @@ def test_what_cannot_be_trained_is_one_line_and_leaves_nothing(
 def test_a_dangling_link_is_found_before_any_work(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offramp.cli.train.load", lambda *_, **__: pytest.fail("work was done"))
+    monkeypatch.setattr("offramp.cli.order.load", lambda *_, **__: pytest.fail("work was done"))
     (tmp_path / "link").symlink_to(tmp_path / "absent")
     assert "link: exists already" in cli("train", "-o", tmp_path / "link").error
     assert "link: not replaced" in cli("train", "-o", tmp_path / "link", "--overwrite").error

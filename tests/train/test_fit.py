@@ -346,6 +346,22 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     assert _losses(history) == _losses(expected)
 
 
+@pytest.mark.parametrize(("every_s", "saved_after"), [(60, [1, 3]), (0, [1, 2, 3])], ids=["rarely", "always"])
+def test_quick_epochs_are_not_all_saved(
+    blobs: Dataset,
+    preprocessing: Preprocessing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    every_s: float,
+    saved_after: list[int],
+) -> None:
+    monkeypatch.setattr("offramp.train.run.EPOCHS_EVERY_S", every_s)
+    seen: list[int] = []
+    monkeypatch.setattr(checkpoints, "save", lambda _, saved: seen.append(len(saved.progress["epochs"])))
+    fit(_model(), blobs, RECIPE, preprocessing=preprocessing, checkpoint=tmp_path)
+    assert seen == saved_after
+
+
 def test_a_finished_run_returns_at_once(
     blobs: Dataset, preprocessing: Preprocessing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

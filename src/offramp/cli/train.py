@@ -1,28 +1,32 @@
 """offramp train: from data to a bundle."""
 
-import re
 import shlex
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from offramp.bundle import Bundle, check_writable, part_bytes, write
+from offramp.bundle import check_writable
 from offramp.cli import arguments
 from offramp.cli.console import note, notes_of, print_json, print_line
 from offramp.cli.options import MAX_THREADS, Data, DataDir, Label
-from offramp.data import Dataset, load
 from offramp.errors import ConfigError
 
-if TYPE_CHECKING:
-    from offramp.train import Recipe
+MAX_SEEDS = 1000
 
 
 def train(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The bundle to write: a new folder.", show_default=False)
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The bundle to write: a new folder. With --seeds, a folder for bundles seed0, seed1 ...",
+            show_default=False,
+        ),
     ],
     data: Data = "digits",
     data_dir: DataDir = None,
@@ -66,6 +70,23 @@ def train(
         typer.Option(min=1, help="Samples per step.", show_default="by recipe and data"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides splits, pattern, weights and order.")] = 0,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=MAX_SEEDS,
+            help="Train so many networks, with this seed and the next ones, and tell how much they differ.",
+        ),
+    ] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_THREADS,
+            help="Processes that train --seeds, each with --threads.",
+            show_default="one per core; fewer where their start would take longer",
+        ),
+    ] = None,
     exit_hidden: Annotated[
         str, typer.Option(help="Widths of the exit's hidden layers, as in 32.", show_default="none")
     ] = "",
@@ -95,13 +116,17 @@ def train(
       offramp train -o digits.bundle
       offramp train --data mnist --neurons 800,80,256,10 --out-degrees 12,full,full -o m
       offramp train --data machines.csv --label fault --neurons auto,32,64,auto -o m
+      offramp train --seeds 5 -o five
     """
-    from offramp.cli.training import Design, train_bundle  # Torch: only commands that train need it
+    from offramp.cli.order import Order, bundle_name, discard  # Torch: only commands that train need it
+    from offramp.cli.seeds import print_seeds, train_seeds
+    from offramp.cli.training import Design
     from offramp.train import RECIPES
 
     if recipe not in RECIPES:
         raise ConfigError(f"unknown recipe {recipe!r}; use one of {', '.join(RECIPES)}")
-    check_writable(output, overwrite=overwrite)  # now, and not after minutes of training
+    if seeds == 1:
+        check_writable(output, overwrite=overwrite)  # now, and not after minutes of training
     design = Design(
         neurons=arguments.widths(neurons, "--neurons"),
         out_degrees=None if out_degrees is None else arguments.degrees(out_degrees, "--out-degrees"),
@@ -113,68 +138,42 @@ def train(
         max_accuracy_drop=max_accuracy_drop,
     )
     known = RECIPES[recipe]
+    order = Order(
+        data=data,
+        data_dir=data_dir,
+        label=label,
+        design=design,
+        recipe=replace(known, epochs=epochs or known.epochs, batch_size=batch_size or known.batch_size),
+        fit_batch=batch_size is None and recipe != "paper",
+        threads=threads,
+    )
     checkpoint = output.with_name(f"{output.name}.checkpoint")
-    dataset = load(data, data_dir=data_dir, label=label, seed=seed)
-    if batch_size is None:
-        batch_size = known.batch_size if recipe == "paper" else _batch_size(dataset, known)
-    chosen = replace(known, epochs=epochs or known.epochs, batch_size=batch_size)
+    report: dict[str, Any]
+    with _goes_on(checkpoint):
+        if seeds > 1:
+            asked = range(seed, seed + seeds)
+            report = train_seeds(order, output, asked, checkpoint, workers=workers, overwrite=overwrite)
+        else:
+            report = order.train(bundle_name(output), output, seed, checkpoint, overwrite=overwrite)
+    discard(checkpoint)
+    if as_json:
+        print_json(report)
+    elif seeds > 1:
+        print_seeds(report)
+    else:
+        _print(report)
+
+
+@contextmanager
+def _goes_on(checkpoint: Path) -> Iterator[None]:
+    """Tell what the training logs, and when it is interrupted, that the same command goes on, if it does."""
     try:
         with notes_of("offramp.train"):
-            bundle, history = train_bundle(
-                bundle_name(output),
-                dataset,
-                design,
-                chosen,
-                seed=seed,
-                checkpoint=checkpoint,
-                threads=threads,
-            )
+            yield
     except KeyboardInterrupt:
-        if (checkpoint / "checkpoint.safetensors").exists():
+        if any(checkpoint.rglob("checkpoint.safetensors")):
             note("interrupted; the same command goes on where it was")
         raise
-    write(bundle, output, overwrite=overwrite)
-    _remove(checkpoint)
-    summary = _summary(bundle, output, history.seconds)
-    if as_json:
-        print_json(summary)
-    else:
-        _print(summary)
-
-
-def bundle_name(path: Path) -> str:
-    """A name for the models of the bundle at `path`: its folder's, without what names cannot hold."""
-    folder = path.resolve().name.removesuffix(".bundle")
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder).lstrip("._-")[:100] or "model"
-
-
-def _batch_size(dataset: Dataset, recipe: "Recipe") -> int:
-    """The recipe's, halved until an epoch has 16 steps: a thousand samples would else give it four."""
-    batch_size = recipe.batch_size
-    while batch_size > 16 and len(dataset.splits["train"]) < 16 * batch_size:
-        batch_size //= 2
-    return batch_size
-
-
-def _remove(checkpoint: Path) -> None:
-    """Delete the checkpoint of a finished run, and its folder if nothing else is in it."""
-    for file in checkpoint.glob("checkpoint.safetensors*"):
-        file.unlink()
-    with suppress(OSError):  # not empty: somebody else's files stay
-        checkpoint.rmdir()
-
-
-def _summary(bundle: Bundle, path: Path, seconds: float) -> dict[str, Any]:
-    rule = bundle.exit_rule
-    return {
-        "bundle": str(path),
-        "seconds": seconds,
-        "validation_accuracy": bundle.training["validation_accuracy"],
-        "threshold": rule.threshold,
-        "calibration": dict(rule.evidence),
-        "parameters": {name: part.n_parameters for name, part in bundle.parts.items()},
-        "bytes": {name: part_bytes(path, name) for name in bundle.parts},
-    }
 
 
 def _print(summary: dict[str, Any]) -> None:

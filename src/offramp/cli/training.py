@@ -1,14 +1,12 @@
 """From data to a bundle: what `train` and `demo` share. Imports Torch."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import gcd
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from offramp.bundle import Bundle, Part, Preprocessing
 from offramp.cli.arguments import AUTO
@@ -16,10 +14,11 @@ from offramp.codec import CODECS, decode_rows, encode_rows
 from offramp.data import Dataset, preprocessing_for
 from offramp.errors import ConfigError
 from offramp.exits import ExitRule, empirical_threshold
-from offramp.nn import MLP, split_midpoint, to_parts
+from offramp.nn import MLP, SplitModel, split_midpoint, to_parts
 from offramp.pattern import BLOCK_COSTS, fastest_block, largest_block
 from offramp.runtime import Network
-from offramp.train import History, Recipe, fit
+from offramp.train import History, Recipe, Watch, fit
+from offramp.train.threads import torch_threads
 
 DEFAULT_BLOCK = (4, 4)
 
@@ -63,24 +62,29 @@ def train_bundle(
     seed: int = 0,
     checkpoint: Path | None = None,
     threads: int = 1,
+    progress: bool | Watch = True,
 ) -> tuple[Bundle, History]:
     """A trained split network with its exit's threshold, and how the training went.
 
     Args:
         checkpoint: folder through which an interrupted training goes on.
         threads: Torch's while it trains.
+        progress: as in `fit`.
 
     Raises:
         ConfigError, PatternError: the design cannot be, or does not fit the data.
     """
-    block = design.block or (DEFAULT_BLOCK if design.pattern == "block" else None)
-    n_values = preprocessing_for(dataset, pool=design.pool).n_features
-    neurons, out_degrees = resolve(design, block, n_values=n_values, n_classes=len(dataset.classes))
-    preprocessing = preprocessing_for(dataset, pool=design.pool, pad_to=neurons[0])
-    mlp = MLP(neurons, out_degrees, pattern=design.pattern, block=block, seed=seed)
-    model = split_midpoint(mlp, exit_hidden=design.exit_hidden)
-    with _torch_threads(threads):
-        history = fit(model, dataset, recipe, preprocessing=preprocessing, seed=seed, checkpoint=checkpoint)
+    model, preprocessing = untrained(dataset, design, seed=seed)
+    with torch_threads(threads):
+        history = fit(
+            model,
+            dataset,
+            recipe,
+            preprocessing=preprocessing,
+            seed=seed,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
     parts = to_parts(model)
     bundle = Bundle(
         name=name,
@@ -94,6 +98,20 @@ def train_bundle(
         training=_record(dataset, recipe, history),
     )
     return bundle, history
+
+
+def untrained(dataset: Dataset, design: Design, *, seed: int) -> tuple[SplitModel, Preprocessing]:
+    """The network as designed for this data, and what its inputs are made by.
+
+    Raises:
+        ConfigError, PatternError: the design cannot be, or does not fit the data.
+    """
+    block = design.block or (DEFAULT_BLOCK if design.pattern == "block" else None)
+    n_values = preprocessing_for(dataset, pool=design.pool).n_features
+    neurons, out_degrees = resolve(design, block, n_values=n_values, n_classes=len(dataset.classes))
+    preprocessing = preprocessing_for(dataset, pool=design.pool, pad_to=neurons[0])
+    mlp = MLP(neurons, out_degrees, pattern=design.pattern, block=block, seed=seed)
+    return split_midpoint(mlp, exit_hidden=design.exit_hidden), preprocessing
 
 
 def resolve(
@@ -161,16 +179,6 @@ def _out_degrees(design: Design, neurons: Sequence[int], block: tuple[int, int] 
 
 def _spelled(neurons: Sequence[int]) -> str:
     return ",".join(str(width or "auto") for width in neurons)
-
-
-@contextmanager
-def _torch_threads(n: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _exit_rule(

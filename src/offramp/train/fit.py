@@ -53,8 +53,9 @@ def fit(
         model: gives scores (batch, n_classes), or (exit scores, tail scores) as `SplitModel` does.
         dataset: trains on "train" (and more, see `Recipe.train_on_everything`), is measured on "validation".
         preprocessing: from raw samples to the model's inputs.
-        checkpoint: folder that the run is saved to after every epoch, `checkpoint_every_s` seconds and, if
-            given, `checkpoint_every_steps` steps; a run found there goes on, a finished one returns at once.
+        checkpoint: folder that the run is saved to after epochs (the first, the last, and those a second or
+            more after the last time), every `checkpoint_every_s` seconds and, if given,
+            `checkpoint_every_steps` steps; a run found there goes on, a finished one returns at once.
         initialise: draw first weights by the recipe; False trains on from those the model has.
         fused: take the native training step where the model qualifies for it (chains of sparse and dense
             layers with ReLU) and gains by it; False always takes Torch's autograd. The history says which
@@ -130,7 +131,7 @@ def _train(run: Run, train: _Samples, validation: _Samples, keeper: Keeper, watc
             )
             run.epochs.append(epoch)
             run.batch, run.loss_sum, run.seconds = 0, 0.0, 0.0
-            keeper.save(run)
+            keeper.after_epoch(run)
             watch.epoch(epoch)
     finally:
         watch.end()

@@ -95,12 +95,12 @@ class OverviewBar:
         """Show the present state, unless that was done a moment ago."""
         if self._bar.disable or (now := self._clock()) < self._next_s:
             return
-        self._bar.start()
         self._next_s = now + _REFRESH_S
         left_s = None if self._began_s is None else self._overview.left_s(now - self._began_s)
         left = "-:--:--" if left_s is None else str(timedelta(seconds=round(left_s)))
         n_done, share = self._overview.n_done, self._overview.share
         self._bar.update(self._task, completed=share, n_done=n_done, left=left)
+        self._bar.start()
         self._bar.refresh()
 
     def hide(self) -> None:

@@ -23,6 +23,8 @@ from offramp.train.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
+EPOCHS_EVERY_S = 1.0  # small networks do a hundred epochs in this time, and saving lasts longer than one
+
 Split = Literal["train", "validation", "calibration"]
 
 
@@ -100,6 +102,11 @@ class Keeper:
     def after_step(self, run: Run) -> None:
         due = time.monotonic() - self._last_s >= self.every_s
         if due or (self.every_steps and run.batch % self.every_steps == 0):
+            self.save(run)
+
+    def after_epoch(self, run: Run) -> None:
+        n_epochs = len(run.epochs)  # the first shows at once whether the folder can be written
+        if n_epochs in (1, run.recipe.epochs) or time.monotonic() - self._last_s >= EPOCHS_EVERY_S:
             self.save(run)
 
     def save(self, run: Run) -> None:
