@@ -2,7 +2,6 @@
 #include <vector>
 
 #include "../kernels/network.hpp"
-#include "../kernels/scratch.hpp"
 #include "arrays.hpp"
 
 using offramp::Junction;
@@ -30,7 +29,7 @@ class TrainStep {
             weight_square.size() != edges || (bias && (bias->size() != outputs || !bias_mean || !bias_square ||
             bias_mean->size() != outputs || bias_square->size() != outputs)))
             throw nb::value_error("the arrays of a layer do not fit one another");
-        if (!offramp::turn_weights(turned, weight.data(), offramp::scratch(offramp::Scratch::weight, weight.size()), 1))
+        if (!offramp::is_reverse(turned))
             throw nb::value_error("the reverse table of a layer belongs to another table");
         if (layers_[0].size() + layers_[1].size() + layers_[2].size() >= offramp::MAX_LAYERS)
             throw nb::value_error("a network may have at most 64 layers");

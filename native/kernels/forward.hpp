@@ -12,7 +12,11 @@ namespace offramp::OFFRAMP_ISA {
 constexpr int TILE = 64;       // samples handled together
 constexpr int STRIPE = 64;     // outputs collected before they go back to sample-major order
 constexpr int FEW = 1;         // up to so many samples the layout conversion does not pay
-constexpr int V = TILE / W > 4 ? 4 : TILE / W;  // vectors of samples held in registers at once
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int SUMS = 16;  // vectors of sums that fit the registers, beside what is added to them
+#else
+constexpr int SUMS = 8;
+#endif
 
 // C outputs of one block, NV vectors of samples. The sums stay in registers; each loaded input serves C outputs. Where
 // there are few sums, a second set of them hides the latency of the multiply-add. R is the number of inputs in a block
@@ -58,6 +62,7 @@ OFFRAMP_INLINE void block_sums(const Junction &j, const I *cols, const float *w,
 template <int C, int R, class I>
 inline void block_samples(const Junction &j, const I *cols, const float *w, const float *bias,
                           const float *xt, float *yt, int64_t vectors) {
+    constexpr int V = SUMS / C < 4 ? SUMS / C : 4;  // vectors of samples held in registers at once
     int64_t v = 0;
     for (; v + V <= vectors; v += V) block_sums<C, V, R, I>(j, cols, w, bias, xt + v * W, yt + v * W);
     for (; v < vectors; v++) block_sums<C, 1, R, I>(j, cols, w, bias, xt + v * W, yt + v * W);

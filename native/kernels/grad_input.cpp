@@ -12,29 +12,20 @@ namespace {
 // `weight` lie a power of two apart.
 constexpr int64_t TOGETHER = 1024;
 
-// Turns the blocks that lead to outputs [low, high) of the junction, `degree` of them each.
+// Turns the blocks that lead to outputs [low, high) of the junction, `degree` of them each, by copy(from, to).
 //
 // Rows of both tables ascend, so the k-th time that output o is met, going through the inputs, is its k-th edge.
-template <class I>
-bool turn_range(const Junction &reverse, const I *table, const float *weight, float *turned, int64_t low, int64_t high,
-                int64_t degree) {
-    const int64_t n = reverse.n_blocks * reverse.degree, r = reverse.c, c = reverse.r;
+template <class I, class Copy>
+bool turn_range(const Junction &reverse, const I *table, int64_t low, int64_t high, int64_t degree, const Copy &copy) {
+    const int64_t n = reverse.n_blocks * reverse.degree;
     int64_t next[TOGETHER];
     for (int64_t o = low; o < high; o++) next[o - low] = o * degree;
     for (int64_t i = 0; i < reverse.n_blocks; i++) {
         const I *row = table + i * reverse.degree, *end = row + reverse.degree;
-        float *out = turned + i * reverse.degree * r * c;
-        const I *first = low ? std::lower_bound(row, end, static_cast<I>(low)) : row;
-        out += (first - row) * r * c;
-        for (const I *k = first; k < end && *k < high; k++, out += r * c) {
+        const I *k = low ? std::lower_bound(row, end, static_cast<I>(low)) : row;
+        for (; k < end && *k < high; k++) {
             const int64_t edge = next[*k - low]++;
-            const float *from = weight + (edge < n ? edge : 0) * r * c;
-            if (r * c == 1) {
-                *out = *from;
-                continue;
-            }
-            for (int64_t a = 0; a < r; a++)
-                for (int64_t b = 0; b < c; b++) out[b * r + a] = from[a * c + b];
+            copy(edge < n ? edge : 0, k - table);
         }
     }
     for (int64_t o = low; o < high; o++)
@@ -42,20 +33,35 @@ bool turn_range(const Junction &reverse, const I *table, const float *weight, fl
     return true;
 }
 
-}  // namespace
-
-bool turn_weights(const Junction &reverse, const float *weight, float *turned, int threads) {
+template <class Copy>
+bool turn(const Junction &reverse, int threads, const Copy &copy) {
     const int64_t n_outputs = reverse.n_in / reverse.r, degree = reverse.n_blocks * reverse.degree / n_outputs;
     std::atomic<bool> sound{true};
     with_numbers(reverse.table, [&](const auto *table) {
         parallel(threads, [&](int thread, int n_threads) {
             const int64_t last = n_outputs * (thread + 1) / n_threads;
             for (int64_t low = n_outputs * thread / n_threads; low < last; low += TOGETHER)
-                if (!turn_range(reverse, table, weight, turned, low, std::min(low + TOGETHER, last), degree))
-                    sound = false;
+                if (!turn_range(reverse, table, low, std::min(low + TOGETHER, last), degree, copy)) sound = false;
         });
     });
     return sound;
+}
+
+}  // namespace
+
+bool turn_weights(const Junction &reverse, const float *weight, float *turned, int threads) {
+    const int64_t r = reverse.c, c = reverse.r;
+    if (r * c == 1) return turn(reverse, threads, [=](int64_t from, int64_t to) { turned[to] = weight[from]; });
+    return turn(reverse, threads, [=](int64_t from, int64_t to) {
+        const float *block = weight + from * r * c;
+        float *out = turned + to * r * c;
+        for (int64_t a = 0; a < r; a++)
+            for (int64_t b = 0; b < c; b++) out[b * r + a] = block[a * c + b];
+    });
+}
+
+bool is_reverse(const Junction &reverse) {
+    return turn(reverse, 1, [](int64_t, int64_t) {});
 }
 
 bool grad_input(const Kernels &kernels, const Junction &reverse, const float *dy, const float *weight, float *dx,

@@ -67,9 +67,11 @@ struct Kernels {
 bool grad_input(const Kernels &, const Junction &reverse, const float *dy, const float *weight, float *dx,
                 int64_t batch, int threads);
 
-// The weights in the order of the reverse table, every block turned. False if no table with constant degree and
-// ascending rows has this reverse.
+// The weights in the order of the reverse table, every block turned. False if it is no reverse table.
 bool turn_weights(const Junction &reverse, const float *weight, float *turned, int threads);
+
+// Whether a table with constant degree and ascending rows has this reverse.
+bool is_reverse(const Junction &reverse);
 
 // The kernels that this machine can run, best last; `find` gives the best for a null name, null if unknown.
 int available(const Kernels **out);

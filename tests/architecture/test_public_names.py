@@ -20,7 +20,7 @@ PUBLIC = {
     """,
     "nn": "Exit MLP SparseLinear SplitModel from_parts split_midpoint to_part to_parts",
     "pattern": """
-        BLOCK_COSTS Junction PATTERN_KINDS Pattern PatternSpec Table affine auto block
+        BLOCK_COSTS Junction LARGE_BLOCK PATTERN_KINDS Pattern PatternSpec Table affine auto block
         clash_free density edge_count fastest_block feasible_densities feasible_out_degrees full
         in_degree largest_block overall_density random table_dtype
     """,

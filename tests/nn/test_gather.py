@@ -292,13 +292,13 @@ def test_several_devices_or_dtypes_are_refused_with_the_way_out() -> None:
 def test_a_wrong_width_is_refused_before_an_index_leaves_the_tensor() -> None:
     case = _small()
     (x, weight, bias), rest = case.of(ops.junction)
-    with pytest.raises(RuntimeError, match=r"x torch.Size\(\[5, 6\]\) is not \(batch, n_in\), n_in=8"):
+    with pytest.raises(InputError, match=r"x has shape \(5, 6\), this junction needs \(batch, n_in=8\)"):
         ops._forward_on_device(x[:, 2:], weight, bias, *rest)
-    with pytest.raises(RuntimeError, match=r"dy torch.Size\(\[5, 9\]\) is not \(batch, n_out\), n_out=12"):
+    with pytest.raises(InputError, match=r"dy has shape \(5, 9\), this junction needs \(batch, n_out=12\)"):
         ops._grad_input_on_device(case.dy[:, 3:], weight, *rest)
-    with pytest.raises(RuntimeError, match=r"x torch.Size\(\[5, 6\]\) is not \(batch, n_in\), n_in=8"):
+    with pytest.raises(InputError, match=r"x has shape \(5, 6\), this junction needs \(batch, n_in=8\)"):
         ops._grad_weight_on_device(x[:, 2:], case.dy, *rest)
-    with pytest.raises(RuntimeError, match=r"dy torch.Size\(\[5, 9\]\) is not \(batch, n_out\), n_out=12"):
+    with pytest.raises(InputError, match=r"dy has shape \(5, 9\), this junction needs \(batch, n_out=12\)"):
         ops._grad_weight_on_device(x, case.dy[:, 3:], *rest)
 
 

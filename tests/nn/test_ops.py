@@ -1,5 +1,6 @@
 """The three operators: registered as Torch wants them, and each derivative made of the other two."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 
 from offramp import pattern
 from offramp.errors import InputError
-from offramp.nn import ops
+from offramp.nn import SparseLinear, ops
 
 BLOCKS = [(1, 1), (2, 1), (1, 3), (2, 3)]
 OPERATORS = ["junction", "junction_grad_input", "junction_grad_weight"]
@@ -126,10 +127,10 @@ def test_other_types_on_the_cpu_are_refused_with_what_is_supported() -> None:
 def test_a_wrong_width_is_refused_by_the_shape_rules() -> None:
     operator, (x, weight, bias), rest = _case("junction", (2, 3), torch.float32)
     meta = [torch.empty_like(value, device="meta") for value in (x[:, 1:], weight, bias)]
-    with pytest.raises(RuntimeError, match=r"x torch.Size\(\[5, 7\]\) is not \(batch, n_in\)"):
+    with pytest.raises(InputError, match=r"x has shape \(5, 7\), this junction needs \(batch, n_in=8\)"):
         operator(*meta, *rest)
     operator, (dy, weight), rest = _case("junction_grad_input", (2, 3), torch.float32)
-    with pytest.raises(RuntimeError, match=r"dy torch.Size\(\[5, 11\]\) is not \(batch, n_out\)"):
+    with pytest.raises(InputError, match=r"dy has shape \(5, 11\), this junction needs \(batch, n_out=12\)"):
         operator(dy[:, 1:].to("meta"), weight.to("meta"), *rest)
 
 
@@ -155,3 +156,35 @@ def test_threads_follow_torch_but_not_for_small_junctions(
     _, (_, weight, bias), rest = _case("junction", (2, 3), torch.float32)
     ops.junction(torch.randn(batch, 8, requires_grad=True), weight, bias, *rest).sum().backward()
     assert seen == [expected] * 3
+
+
+@pytest.mark.parametrize("block", [(1, 1), (2, 3)], ids=str)
+@pytest.mark.parametrize("batch", [1, 9])
+def test_a_layer_in_bfloat16_answers_as_in_float32_rounded(block: tuple[int, int], batch: int) -> None:
+    layer = SparseLinear(24, 18, out_degree=6, pattern="block", block=block).bfloat16()
+    x = torch.randn(batch, 24, dtype=torch.bfloat16)
+    with torch.no_grad():
+        have, single = layer(x), copy.deepcopy(layer).float()(x.float())
+    assert have.dtype is torch.bfloat16
+    torch.testing.assert_close(have.float(), single, rtol=2**-8, atol=1e-5)
+
+
+def test_gradients_in_bfloat16_are_refused_on_the_cpu() -> None:
+    layer = SparseLinear(8, 12, out_degree=3).bfloat16()
+    y = layer(torch.randn(2, 8, dtype=torch.bfloat16))
+    with pytest.raises(InputError, match=r"on the CPU bfloat16 is for inference only: train in float32"):
+        y.sum().backward()
+
+
+def test_a_table_of_another_type_is_refused() -> None:
+    operator, inputs, (table, *rest) = _case("junction", (2, 3), torch.float32)
+    with pytest.raises(InputError, match=r"a table is torch.int64 on cpu; give contiguous uint16 or int32"):
+        operator(*inputs, table.long(), *rest)
+
+
+def test_weights_of_another_junction_are_refused() -> None:
+    operator, (x, weight, bias), rest = _case("junction", (2, 3), torch.float32)
+    with pytest.raises(InputError, match=r"weight has shape .*, this junction needs \d+ numbers"):
+        operator(x, weight[1:], bias, *rest)
+    with pytest.raises(InputError, match=r"bias has shape \(11,\), this junction needs 12 numbers"):
+        operator(x, weight, bias[1:], *rest)

@@ -81,6 +81,18 @@ def test_it_is_the_block_pattern_of_that_shape_and_seed() -> None:
     assert auto(7, 11, 11) == full(7, 11, block=(7, 11))
 
 
+@pytest.mark.parametrize(
+    ("out_degree", "shape"),
+    [(512, (512, 512)), (768, (256, 256)), (896, None), (256, None)],
+    ids=["half", "three quarters", "blocks of 128", "a quarter"],
+)
+def test_a_junction_half_full_or_more_takes_the_largest_block_if_that_is_large(
+    out_degree: int, shape: tuple[int, int] | None
+) -> None:
+    chosen = fastest_block(1024, 1024, out_degree)
+    assert chosen == shape if shape else max(chosen) <= 16
+
+
 def test_where_no_block_fits_it_is_random() -> None:
     assert auto(35, 35, 11, seed=2) == random(35, 35, 11, seed=2)
 

@@ -100,6 +100,7 @@ def test_the_public_names_are_these() -> None:
     assert sorted(offramp.pattern.__all__) == [
         "BLOCK_COSTS",
         "Junction",
+        "LARGE_BLOCK",
         "PATTERN_KINDS",
         "Pattern",
         "PatternSpec",

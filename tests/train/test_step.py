@@ -126,12 +126,20 @@ def test_a_model_that_it_would_compute_otherwise_does_not_qualify(model: nn.Modu
 
 
 def test_much_work_for_many_threads_is_left_to_autograd(monkeypatch: pytest.MonkeyPatch) -> None:
-    small, large = MLP([8, 4, 3]), MLP([512, 512, 10])
+    small, large = MLP([8, 4, 3]), MLP([512, 512, 10], [256, 10])
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     assert is_faster(small, batch_size=256)
     assert not is_faster(large, batch_size=256)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert is_faster(large, batch_size=256)
+    assert is_faster(MLP([512, 512, 10], [64, 10]), batch_size=256)
+
+
+def test_large_dense_layers_are_left_to_autograd() -> None:
+    large = MLP([512, 512, 10])
+    assert not is_faster(large, batch_size=256)
+    assert is_faster(MLP([512, 512, 10], [64, 10]), batch_size=256)
+    assert is_faster(MLP([512, 512, 10], [256, 10], pattern="block", block=(4, 4)), batch_size=256)
+    assert not is_faster(MLP([512, 512, 10], [512, 10], pattern="auto"), batch_size=256)
 
 
 def test_a_label_that_is_no_class_never_reaches_the_kernel() -> None:

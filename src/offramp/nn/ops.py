@@ -25,9 +25,9 @@ import torch
 from torch import Tensor
 
 from offramp import kernels
-from offramp.errors import InputError
+from offramp.errors import InputError, PatternError
 from offramp.kernels import reference
-from offramp.nn import gather
+from offramp.nn import gather, large_blocks
 
 _TABLES = "Tensor table, Tensor reverse_table, int r, int c"
 
@@ -58,7 +58,7 @@ def _dtype(*, also: torch.dtype | None = None, **tensors: Tensor | None) -> torc
     """
     given = [tensor for tensor in tensors.values() if tensor is not None]
     dtype = given[0].dtype
-    if dtype in _ON_CPU and all(t.dtype is dtype for t in given):
+    if dtype in _ON_CPU and all(t.dtype is dtype and t.is_cpu for t in given):
         if dtype is torch.bfloat16 and also is not dtype:
             raise InputError(
                 f"gradients of a junction got {_listed(tensors)}; on the CPU bfloat16 is for inference only: "
@@ -82,9 +82,22 @@ def _check_size(name: str, value: Tensor, n: int) -> None:
 
 def _address(table: Tensor) -> tuple[int, bool, int, int]:
     """Where a table lies, whether its numbers take 32 bits, its rows and columns."""
-    if table.dtype not in (torch.uint16, torch.int32) or not table.is_contiguous():
-        raise InputError(f"a table is {table.dtype}; give contiguous uint16 or int32, as SparseLinear has it")
+    if table.dtype not in (torch.uint16, torch.int32) or not table.is_cpu or not table.is_contiguous():
+        raise InputError(
+            f"a table is {table.dtype} on {table.device}; give contiguous uint16 or int32 on the CPU, as "
+            "SparseLinear has it"
+        )
     return table.data_ptr(), table.dtype is torch.int32, *table.shape
+
+
+def _checked(table: Tensor, reverse_table: Tensor) -> Tensor:
+    """The table, if none of its numbers leads out of the junction; the native kernels look by themselves."""
+    if table.numel() and int(table.to(torch.int64).max()) >= len(reverse_table):
+        raise PatternError(
+            "index table points outside of the junction; take the tables of the pattern that the weights "
+            "belong to"
+        )
+    return table
 
 
 def _threads(n_macs: int) -> int:
@@ -110,11 +123,15 @@ def _forward(
         return _tensor(reference.forward(*arrays, block=(r, c)))
     _check_width("x", "n_in", x, rt.shape[0] * r)
     _check_size("weight", weight, table.numel() * r * c)
-    y = x.new_empty((x.shape[0], table.shape[0] * c))
-    x, weight, bias_at = x.contiguous(), weight.contiguous(), 0
+    n_out = table.shape[0] * c
     if bias is not None:
-        _check_size("bias", bias, y.shape[1])
+        _check_size("bias", bias, n_out)
         bias = bias.contiguous()
+    x, weight, bias_at = x.contiguous(), weight.contiguous(), 0
+    if large_blocks.are_large(r, c):
+        return large_blocks.forward(x, weight, bias, _checked(table, rt), r, c)
+    y = x.new_empty((x.shape[0], n_out))
+    if bias is not None:
         bias_at = bias.data_ptr()
     run = kernels.forward_at if dtype is torch.float32 else kernels.forward_bfloat16_at
     arguments = x.data_ptr(), weight.data_ptr(), bias_at, y.data_ptr(), *x.shape
@@ -127,8 +144,11 @@ def _grad_input(dy: Tensor, weight: Tensor, table: Tensor, reverse_table: Tensor
         return _tensor(reference.grad_input(_array(dy), _array(weight), _array(reverse_table), block=(r, c)))
     _check_width("dy", "n_out", dy, table.shape[0] * c)
     _check_size("weight", weight, reverse_table.numel() * r * c)
-    dx = dy.new_empty((dy.shape[0], reverse_table.shape[0] * r))
+    n_in = reverse_table.shape[0] * r
     dy, weight = dy.contiguous(), weight.contiguous()
+    if large_blocks.are_large(r, c):
+        return large_blocks.grad_input(dy, weight, _checked(table, reverse_table), n_in, r, c)
+    dx = dy.new_empty((dy.shape[0], n_in))
     arguments = dy.data_ptr(), weight.data_ptr(), dx.data_ptr(), *dy.shape
     kernels.grad_input_at(*arguments, *_address(reverse_table), r, c, _threads(weight.numel() * dy.shape[0]))
     return dx
@@ -141,8 +161,10 @@ def _grad_weight(x: Tensor, dy: Tensor, table: Tensor, rt: Tensor, r: int, c: in
     _check_width("x", "n_in", x, rt.shape[0] * r)
     _check_width("dy", "n_out", dy, table.shape[0] * c)
     _check_size("dy", dy, x.shape[0] * dy.shape[1])
-    dweight, dbias = x.new_empty((*table.shape, r * c)), x.new_empty((dy.shape[1],))
     x, dy = x.contiguous(), dy.contiguous()
+    if large_blocks.are_large(r, c):
+        return large_blocks.grad_weight(x, dy, _checked(table, rt), r, c)
+    dweight, dbias = x.new_empty((*table.shape, r * c)), x.new_empty((dy.shape[1],))
     arguments = x.data_ptr(), dy.data_ptr(), dweight.data_ptr(), dbias.data_ptr(), *x.shape
     kernels.grad_weight_at(*arguments, *_address(table), r, c, _threads(dweight.numel() * x.shape[0]))
     return dweight, dbias
@@ -194,10 +216,11 @@ def _check_alike(numbers: Mapping[str, Tensor | None], **tables: Tensor) -> None
 
 
 def _check_width(name: str, width: str, value: Tensor, expected: int) -> None:
-    torch._check(
-        value.dim() == 2 and value.shape[1] == expected,
-        lambda: f"{name} {value.shape} is not (batch, {width}), {width}={expected}",
-    )
+    if value.dim() != 2 or value.shape[1] != expected:
+        raise InputError(
+            f"{name} has shape {tuple(value.shape)}, this junction needs (batch, {width}={expected}); "
+            "take the tables of the pattern that the weights belong to"
+        )
 
 
 def _fake_forward(
@@ -223,6 +246,14 @@ def _fake_grad_weight(
 # for frozen weights; and it keeps alive only the tensors that this needs.
 
 
+def _values(operator: Callable[..., Any], on_cpu: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
+    """The operator below autograd. Plain tensors on the CPU go without a second dispatch: it costs 7 us."""
+    if type(inputs[0]) is Tensor and inputs[0].is_cpu and not torch._C._len_torch_dispatch_stack():
+        return on_cpu(*inputs)
+    with torch._C._AutoDispatchBelowAutograd():
+        return operator(*inputs)
+
+
 class _Junction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
@@ -230,8 +261,8 @@ class _Junction(torch.autograd.Function):
         need_x, need_weight = ctx.needs_input_grad[:2]
         ctx.save_for_backward(x if need_weight else None, weight if need_x else None, *tables)
         ctx.block = r, c
-        with torch._C._AutoDispatchBelowAutograd():
-            return junction(*inputs)
+        y: Tensor = _values(junction, _forward, inputs)
+        return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
@@ -253,8 +284,8 @@ class _GradInput(torch.autograd.Function):
         need_dy, need_weight = ctx.needs_input_grad[:2]
         ctx.save_for_backward(dy if need_weight else None, weight if need_dy else None, *tables)
         ctx.block = r, c
-        with torch._C._AutoDispatchBelowAutograd():
-            return junction_grad_input(*inputs)
+        dx: Tensor = _values(junction_grad_input, _grad_input, inputs)
+        return dx
 
     @staticmethod
     def backward(ctx: Any, g_dx: Tensor) -> tuple[Tensor | None, ...]:
@@ -272,8 +303,8 @@ class _GradWeight(torch.autograd.Function):
         need_x, need_dy = ctx.needs_input_grad[:2]
         ctx.save_for_backward(x if need_dy else None, dy if need_x else None, *tables)
         ctx.block = r, c
-        with torch._C._AutoDispatchBelowAutograd():
-            return junction_grad_weight(*inputs)
+        gradients: tuple[Tensor, Tensor] = _values(junction_grad_weight, _grad_weight, inputs)
+        return gradients
 
     @staticmethod
     def backward(ctx: Any, g_dw: Tensor, g_db: Tensor) -> tuple[Tensor | None, ...]:
@@ -296,8 +327,7 @@ def _register(
     def differentiable(*inputs: Any) -> Any:
         if torch.is_grad_enabled():
             return rule.apply(*inputs)
-        with torch._C._AutoDispatchBelowAutograd():
-            return operator(*inputs)
+        return _values(operator, on_cpu, inputs)
 
     _library.impl(name, on_cpu, "CPU")
     _library.impl(name, on_device, "CompositeExplicitAutograd")  # every device without one of its own

@@ -1,7 +1,7 @@
 """Junction arithmetic and the generators of structured sparse patterns. NumPy only."""
 
 from offramp.pattern.affine import affine
-from offramp.pattern.auto import BLOCK_COSTS, auto, fastest_block
+from offramp.pattern.auto import BLOCK_COSTS, LARGE_BLOCK, auto, fastest_block
 from offramp.pattern.clash_free import clash_free
 from offramp.pattern.full import full
 from offramp.pattern.junction import (
@@ -19,6 +19,7 @@ from offramp.pattern.spec import PATTERN_KINDS, PatternSpec
 
 __all__ = [
     "BLOCK_COSTS",
+    "LARGE_BLOCK",
     "PATTERN_KINDS",
     "Junction",
     "Pattern",

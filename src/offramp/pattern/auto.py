@@ -18,6 +18,8 @@ _COSTS = (  # c = 1, 2, 4, 8, 16
     (4.70, 4.18, 3.31, 3.26, 2.79),  # r = 8
     (4.35, 3.95, 3.16, 3.13, 2.89),  # r = 16
 )
+LARGE_BLOCK = 256
+"""Sides from which on a block is computed as a dense matrix product; smaller ones run below BLAS's peak."""
 _TIE = 1.05  # costs closer than this are the clock's noise
 
 BLOCK_COSTS = MappingProxyType(
@@ -27,13 +29,17 @@ BLOCK_COSTS = MappingProxyType(
 
 
 def fastest_block(n_in: int, n_out: int, out_degree: int) -> tuple[int, int]:
-    """The fastest of the blocks in `BLOCK_COSTS` that the degrees allow.
+    """The fastest block that the degrees allow.
 
-    Of those within 5% of the fastest it is the smallest: finer patterns lose less accuracy.
+    In a junction at least half full it is the largest, if both its sides are `LARGE_BLOCK` or more; else one
+    of `BLOCK_COSTS`. Of those within 5% of the fastest it is the smallest: finer patterns lose less accuracy.
 
     Raises:
         PatternError: the junction cannot be.
     """
+    largest = largest_block(n_in, n_out, out_degree, (n_in, n_out))
+    if 2 * out_degree >= n_out and min(largest) >= LARGE_BLOCK:
+        return largest
     most_r, most_c = largest_block(n_in, n_out, out_degree, (_SIZES[-1], _SIZES[-1]))
     allowed = [(r, c) for r, c in BLOCK_COSTS if most_r % r == 0 and most_c % c == 0]
     good = _TIE * min(BLOCK_COSTS[shape] for shape in allowed)

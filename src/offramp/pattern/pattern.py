@@ -139,8 +139,10 @@ class Pattern:
         # Sorting (input block, output block) as one number is a stable argsort, only faster.
         n_blocks = len(self.table)
         bits = (n_blocks - 1).bit_length()
-        keys = self.table.astype(np.int64) << bits
-        keys |= np.arange(n_blocks)[:, None]
+        fits = bits + (self.n_in // self.block[0]).bit_length() <= 32
+        keys: NDArray[Any] = self.table.astype(np.uint32 if fits else np.int64)
+        keys <<= bits
+        keys |= np.arange(n_blocks, dtype=keys.dtype)[:, None]
         keys = keys.ravel()
         keys.sort()
         keys &= (1 << bits) - 1

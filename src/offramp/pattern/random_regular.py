@@ -5,6 +5,8 @@ become u2-v1 and u1-v2, which changes no degree. So the result is exact whatever
 ever retried. A switch and the switch back are equally likely, so in the limit all patterns are, too.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,15 +30,15 @@ def block(n_in: int, n_out: int, out_degree: int, *, block: tuple[int, int], see
     return Pattern.from_table(n_in, n_out, _random_table(blocks, Stream(seed)), block=block)
 
 
-def _random_table(junction: Junction, stream: Stream) -> NDArray[np.int64]:
+def _random_table(junction: Junction, stream: Stream) -> NDArray[np.int32]:
     """Distinct inputs of each output, in no order: (n_out, in_degree)."""
     n_in, n_out, out_degree = junction.n_in, junction.n_out, junction.out_degree
     if out_degree == n_out:
-        return np.resize(np.arange(n_in), (n_out, n_in))
+        return np.resize(np.arange(n_in, dtype=np.int32), (n_out, n_in))
     if 2 * out_degree > n_out:
         # Here most switches would fail, and a mask of the whole junction is smaller than its edges.
         return _complement(_random_table(Junction(n_in, n_out, n_out - out_degree), stream), n_in)
-    table = np.resize(stream.permutation(n_in), (n_out, junction.in_degree))
+    table = np.resize(stream.permutation(n_in).astype(np.int32), (n_out, junction.in_degree))
     # A round moves about ½·(1 - density)²·(1 - density / 2)² of the edges: in the end, e^-4 never moved.
     n_rounds = -(-32 * n_out**4 // ((n_out - out_degree) * (2 * n_out - out_degree)) ** 2)
     for _ in range(n_rounds):
@@ -44,36 +46,37 @@ def _random_table(junction: Junction, stream: Stream) -> NDArray[np.int64]:
     return table[stream.permutation(n_out)]
 
 
-def _complement(table: NDArray[np.int64], n_in: int) -> NDArray[np.int64]:
+def _complement(table: NDArray[np.int32], n_in: int) -> NDArray[np.int32]:
     absent = np.ones((len(table), n_in), dtype=np.bool_)
     np.put_along_axis(absent, table, False, axis=1)
-    return (np.flatnonzero(absent) % n_in).reshape(len(table), -1)
+    return (np.flatnonzero(absent) % n_in).astype(np.int32).reshape(len(table), -1)
 
 
-def _switched(table: NDArray[np.int64], stream: Stream) -> NDArray[np.int64]:
+def _switched(table: NDArray[np.int32], stream: Stream) -> NDArray[np.int32]:
     """The table after half of the edges, paired at random, have tried to exchange their inputs.
 
     The other half rests. Were all edges to move at once, some small patterns could never become others.
     """
     n_pairs = (table.size + 2) // 4
     first, second = stream.permutation(table.size)[: 2 * n_pairs].reshape(2, n_pairs)
-    partner = np.arange(table.size).reshape(table.shape)
+    partner = np.arange(table.size, dtype=np.int32).reshape(table.shape)
     partner.flat[first], partner.flat[second] = second, first
     proposed = table.ravel()[partner]
     apart = _apart(table, proposed)
     return np.where(apart & apart.ravel()[partner], proposed, table)
 
 
-def _apart(table: NDArray[np.int64], proposed: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _apart(table: NDArray[np.int32], proposed: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Where both the old and the proposed input are the only ones of their kind in the row, old and proposed.
 
     That the old one is asked, too, makes the switch back as likely: it meets the same inputs, in other roles.
     """
     width = table.shape[1]
     slot_bits = (2 * width - 1).bit_length()
-    keys = np.concatenate([table, proposed], axis=1)  # (n_out, 2 * in_degree)
-    keys <<= slot_bits
-    keys |= np.arange(2 * width)
+    fits = slot_bits + int(table.max()).bit_length() <= 31
+    keys: NDArray[Any] = np.concatenate([table, proposed], axis=1, dtype=np.int32 if fits else np.int64)
+    keys <<= slot_bits  # (n_out, 2 * in_degree)
+    keys |= np.arange(2 * width, dtype=keys.dtype)
     keys.sort(axis=1)
     slots = keys & ((1 << slot_bits) - 1)
     keys >>= slot_bits  # now the inputs of each row, ascending

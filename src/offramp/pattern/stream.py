@@ -42,4 +42,4 @@ class Stream:
         keys |= late.astype(np.uint64) << np.uint64(63)
         keys.sort(axis=1)
         keys &= (np.uint64(1) << index_bits) - np.uint64(1)
-        return keys.astype(np.int64)
+        return keys.view(np.int64)

@@ -13,10 +13,12 @@ from torch.optim import Adam
 
 from offramp.kernels import MAX_LAYERS, Trained, TrainLayer, TrainStep
 from offramp.nn import MLP, Exit, SparseLinear, SplitModel
+from offramp.nn.large_blocks import are_large
 from offramp.train.adam import AdamState
 
 _CONTAINERS = (nn.Sequential, MLP, Exit)  # exactly these: a subclass may compute something else
 _LAYERS = (SparseLinear, nn.Linear)
+_MANY_DENSE_WEIGHTS = 180_000  # [784, 100, 10] gains by the native step, [784, 400, 10] loses by it
 _MANY_MACS = 16_000_000  # forward, in a step: about a millisecond of the native step
 
 
@@ -142,10 +144,19 @@ def qualifies(model: nn.Module) -> bool:
 def is_faster(model: nn.Module, *, batch_size: int) -> bool:
     """Whether the native step, which runs on one thread, beats autograd on all of Torch's.
 
-    On one thread and on two it does; more threads gain where a step has work enough for them.
+    On one thread and on two it does, unless most of its work is dense: large dense layers are for BLAS. More
+    threads gain where a step has work enough for them.
     """
+    if sum(_dense_weights(layer) for layer in model.modules()) > _MANY_DENSE_WEIGHTS:
+        return False
     n_macs = batch_size * sum(p.numel() for p in model.parameters())
     return torch.get_num_threads() <= 2 or n_macs < _MANY_MACS
+
+
+def _dense_weights(layer: nn.Module) -> int:
+    if isinstance(layer, nn.Linear) or (isinstance(layer, SparseLinear) and are_large(layer.r, layer.c)):
+        return layer.weight.numel()
+    return 0
 
 
 def _parts(model: nn.Module) -> dict[str, nn.Module]:
