@@ -75,6 +75,8 @@ def _tasks(quick: bool) -> Iterator[Task]:
     for case in junctions.THREADED_QUICK if quick else junctions.THREADED:
         name = f"{case}, two threads"
         yield name, 5.0, lambda case=case: junctions.thread_rows(case, budget_s=budget_s)
+    for case in () if quick else junctions.BFLOAT16:
+        yield f"{case}, bfloat16", 3.0, lambda case=case: junctions.bfloat16_rows(case, budget_s=budget_s)
     for network in steps.QUICK if quick else steps.STEPS:
         yield str(network), 3.0, lambda network=network: steps.rows(network, budget_s=budget_s)
     if not quick:

@@ -1,5 +1,6 @@
 """One junction against everybody who can compute it."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,17 +22,23 @@ class Case:
     n_in: int
     n_out: int
     out_degree: int
-    block: tuple[int, int] = (1, 1)
+    block: tuple[int, int] | None = (1, 1)  # None: auto
     batch: int = 256
     works: tuple[str, ...] = peers.WORKS
     peers: tuple[str, ...] = DENSE
 
     def layer(self) -> SparseLinear:
-        pattern, block = ("random", None) if self.block == (1, 1) else ("block", self.block)
-        return SparseLinear(self.n_in, self.n_out, out_degree=self.out_degree, pattern=pattern, block=block)
+        block = None if self.kind in ("auto", "random") else self.block
+        return SparseLinear(self.n_in, self.n_out, out_degree=self.out_degree, pattern=self.kind, block=block)
+
+    @property
+    def kind(self) -> str:
+        if self.block is None:
+            return "auto"
+        return "random" if self.block == (1, 1) else "block"
 
     def __str__(self) -> str:
-        how = "random" if self.block == (1, 1) else "{}x{} blocks".format(*self.block)
+        how = "{}x{} blocks".format(*self.block) if self.block and self.kind == "block" else self.kind
         density = self.out_degree / self.n_out
         return f"{self.n_in} -> {self.n_out}, density {density:.3g}, {how}, batch {self.batch}"
 
@@ -48,7 +55,8 @@ def _squares(n: int) -> list[Case]:
 CASES = [
     *_squares(1024),
     *_squares(4096),
-    *(Case(1024, 1024, degree, block) for degree in (512, 768, 1024) for block in ((4, 4), (8, 8))),
+    *(Case(1024, 1024, degree, None) for degree in (128, 512, 768, 1024)),
+    *(Case(800, 80, degree, None) for degree in (40, 60, 80)),
     *(
         Case(4096, 4096, 512, block, batch=1, works=("forward",), peers=whom)
         for block, whom in (((1, 1), ALL), ((4, 4), SPARSE), ((8, 8), DENSE))
@@ -59,6 +67,7 @@ CASES = [
     Case(800, 80, 24, (4, 4), peers=SPARSE),
 ]
 QUICK = [Case(1024, 1024, 128, (1, 1), peers=ALL), Case(1024, 1024, 128, (4, 4)), Case(800, 40, 2)]
+BFLOAT16 = [Case(4096, 4096, 512, block, batch=batch) for batch in (1, 256) for block in ((1, 1), (4, 4))]
 THREADED = [Case(4096, 4096, 512, block) for block in ((1, 1), (4, 4))]
 THREADED_QUICK = [Case(4096, 4096, 128, (4, 4))]
 
@@ -82,7 +91,8 @@ def rows(case: Case, *, budget_s: float) -> Iterator[Row]:
         ratios |= interleaved(mine[work].run, others, budget_s=budget_s / 3, pairs=(3, 21))
         for peer in case.peers:
             kernel = theirs[peer][work]
-            yield _row(case, work, peer, kernel if isinstance(kernel, str) else ratios[peer], threads=1)
+            ratio = kernel if isinstance(kernel, str) else ratios[peer]
+            yield _row(case, problem, work, peer, ratio, threads=1)
 
 
 def thread_rows(case: Case, *, budget_s: float) -> Iterator[Row]:
@@ -93,7 +103,7 @@ def thread_rows(case: Case, *, budget_s: float) -> Iterator[Row]:
     reverse = layer.reverse_table.numpy()
 
     def works(threads: int) -> dict[str, Work]:
-        how = {"block": case.block, "threads": threads}
+        how = {"block": layer.pattern.block, "threads": threads}
         return {
             "forward": lambda: kernels.forward(x, weight, table, bias, **how),
             "grad_input": lambda: kernels.grad_input(dy, weight, reverse, **how),
@@ -103,7 +113,23 @@ def thread_rows(case: Case, *, budget_s: float) -> Iterator[Row]:
     one, two, peer = works(1), works(2), "ours, one thread"
     for work in case.works:
         ratio = interleaved(two[work], {peer: one[work]}, budget_s=budget_s)[peer]
-        yield _row(case, work, peer, ratio, threads=2)
+        yield _row(case, problem, work, peer, ratio, threads=2)
+
+
+def bfloat16_rows(case: Case, *, budget_s: float) -> Iterator[Row]:
+    """The forward pass in bfloat16 against ours in float32 and Torch's dense layer in bfloat16."""
+    torch.set_num_threads(1)
+    problem = _problem(case)
+    with torch.no_grad():
+        half, dense = copy.deepcopy(problem.layer).bfloat16(), problem.layer.to_dense().bfloat16()
+        x, single = problem.x.bfloat16(), problem.layer
+        expected = single(problem.x)
+        for name, answer in (("ours", half(x)), ("torch dense", dense(x))):  # 8 bits of each number
+            peers.check_same(f"{name} in bfloat16", "forward", answer.float(), expected, tolerance=3e-2)
+        others = {"ours, float32": lambda: single(problem.x), "torch dense": lambda: dense(x)}
+        ratios = interleaved(lambda: half(x), others, budget_s=budget_s)
+        for peer, ratio in ratios.items():
+            yield _row(case, problem, "forward_bfloat16", peer, ratio, threads=1)
 
 
 def _problem(case: Case) -> peers.Problem:
@@ -113,7 +139,9 @@ def _problem(case: Case) -> peers.Problem:
     )
 
 
-def _row(case: Case, work: str, peer: str, ratio: Ratio | str, *, threads: int) -> Row:
+def _row(
+    case: Case, problem: peers.Problem, work: str, peer: str, ratio: Ratio | str, *, threads: int
+) -> Row:
     return row(
         work,
         case.n_in,
@@ -121,7 +149,8 @@ def _row(case: Case, work: str, peer: str, ratio: Ratio | str, *, threads: int) 
         density=case.out_degree / case.n_out,
         batch=case.batch,
         threads=threads,
-        block=case.block,
+        block=problem.layer.pattern.block,
+        pattern=case.kind,
         peer=peer,
         ratio=ratio,
     )

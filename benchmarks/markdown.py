@@ -18,6 +18,7 @@ NAMES = {
     "condensed": "condensed",
     "small dense": "small dense",
     "ours, one thread": "ours, one thread",
+    "ours, float32": "ours, float32",
     "ours, autograd": "ours, by autograd",
 }
 
@@ -34,6 +35,9 @@ def page(result: dict[str, Any]) -> str:
         _targets(rows, result["memory"]),
         *_works(single),
     ]
+    half = _of(single, "forward_bfloat16")
+    if half:
+        parts += ["## Forward in bfloat16", _BFLOAT16, _bfloat16_table(half)]
     steps, threaded = _of(single, "step"), [row for row in rows if row["threads"] == 2]
     if steps:
         parts += ["## Training step", _STEP, _step_table(steps)]
@@ -48,6 +52,9 @@ Written by `make bench` (`python -m benchmarks`); every number is from one run o
 is the peer's time over ours: above 1, ours is faster. The speed-up at which an edge costs what it costs a
 dense layer is 1/density. Each cell is a median (smallest to largest). float32, layout conversion and the
 Python overhead of one call included, one thread unless said."""
+_BFLOAT16 = """\
+Inputs, weights and outputs in bfloat16, sums in float32. The dense layer is Torch's in bfloat16 too, which
+has matrix units for it on some processors."""
 _STEP = """\
 Forward, cross-entropy, backward and Adam, the data in memory: ours in one native call, as `fit` takes it,
 the peers by autograd and Torch's fused Adam. The dense twin has the same widths; small dense has as many
@@ -204,6 +211,25 @@ def _step_table(rows: list[Row]) -> str:
     return _table(head, lines)
 
 
+def _bfloat16_table(rows: list[Row]) -> str:
+    lines = [
+        (
+            _junction(row),
+            f"{row['density']:.3g}",
+            _pattern(row),
+            row["batch"],
+            NAMES[row["peer"]],
+            _ms(row["ours_s"]),
+            _ms(row["peer_s"]),
+            _ratio(row),
+        )
+        for row in rows
+    ]
+    return _table(
+        ("junction", "density", "pattern", "batch", "peer", "ours ms", "peer ms", "over peer"), lines
+    )
+
+
 def _thread_table(rows: list[Row]) -> str:
     lines = [
         (
@@ -271,7 +297,9 @@ def _junction(row: Row) -> str:
 def _pattern(row: Row, *, up_to: bool = False) -> str:
     if row["pattern"] == "random":
         return "random"
-    return ("up to " if up_to else "") + "{}×{}".format(*row["block"])
+    return {"auto": "auto: ", "block": "up to " if up_to else ""}[row["pattern"]] + "{}×{}".format(
+        *row["block"]
+    )
 
 
 def _ratio(row: Row) -> str:

@@ -217,10 +217,10 @@ def absent(error: ImportError) -> str:
     return f"{error.name} is not installed; make bench installs it"
 
 
-def check_same(peer: str, work: str, theirs: Tensor, ours: Tensor) -> None:
+def check_same(peer: str, work: str, theirs: Tensor, ours: Tensor, *, tolerance: float = 1e-4) -> None:
     """A peer that computes something else is no peer."""
     error, scale = (theirs - ours).abs().max().item(), ours.abs().max().item()
-    if theirs.shape != ours.shape or not error <= 1e-4 * scale:
+    if theirs.shape != ours.shape or not error <= tolerance * scale:
         raise RuntimeError(
             f"{peer} and ours differ in {work} by {error:.3g} where the largest value is {scale:.3g}; "
             "a ratio of their times would mean nothing"

@@ -82,6 +82,7 @@ def rows(network: Network, *, budget_s: float) -> Iterator[Row]:
             batch=network.batch,
             threads=1,
             block=network.block,
+            pattern="random" if network.block == (1, 1) else "block",
             peer=peer,
             ratio=ratios[peer] if peer in ratios else notes[peer],
             neurons=list(network.neurons),

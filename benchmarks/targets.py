@@ -37,11 +37,11 @@ def _square(row: dict[str, Any], *, densities: tuple[float, ...]) -> bool:
 
 
 def _blocks(row: dict[str, Any]) -> bool:
-    return min(row["block"]) >= 4
+    return row["pattern"] == "block" and min(row["block"]) >= 4
 
 
 def _random(row: dict[str, Any]) -> bool:
-    return row["block"] == [1, 1]
+    return bool(row["pattern"] == "random")
 
 
 def _per_density(usual: float, at_three_percent: float) -> Callable[[dict[str, Any]], float]:
@@ -87,7 +87,7 @@ TARGETS = (
     Target(
         "one sample, 4096 → 4096, 0.125",
         "5x over dense with blocks, 3x with a random pattern",
-        lambda row: row["peer"] == "torch dense" and row["batch"] == 1,
+        lambda row: row["work"] == "forward" and row["peer"] == "torch dense" and row["batch"] == 1,
         lambda row: 3.0 if _random(row) else 5.0,
     ),
     Target(
@@ -109,9 +109,9 @@ TARGETS = (
         lambda row: 8.0 if row["peer"] == "torch dense" else 4.0,
     ),
     Target(
-        "density 0.5 and above",
+        "density 0.5 and above, auto",
         "at most 10% slower than dense",
-        lambda row: row["peer"] == "torch dense" and row["work"] != "step" and row["density"] >= 0.5,
+        lambda row: row["peer"] == "torch dense" and row["pattern"] == "auto" and row["density"] >= 0.5,
         lambda row: 1 / 1.1,
     ),
     Target(

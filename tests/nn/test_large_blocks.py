@@ -51,9 +51,16 @@ def test_neighbouring_blocks_are_one_product() -> None:
 
 
 def test_small_blocks_stay_with_the_native_kernels() -> None:
-    assert large_blocks.are_large(SIDE, SIDE)
-    assert not large_blocks.are_large(SIDE - 1, SIDE)
-    assert not large_blocks.are_large(SIDE, 16)
+    assert large_blocks.are_large(6, SIDE, SIDE)
+    assert not large_blocks.are_large(6, SIDE - 1, SIDE)
+    assert not large_blocks.are_large(6, SIDE, 16)
+
+
+def test_a_junction_of_one_block_is_a_dense_product_however_small() -> None:
+    assert large_blocks.are_large(1, 3, 2)
+    made = SparseLinear(3, 2, pattern="auto", out_degree=2)
+    x = torch.randn(5, 3)
+    torch.testing.assert_close(made(x), made.to_dense()(x))
 
 
 def test_a_table_that_leads_out_of_the_junction_is_refused() -> None:

@@ -12,25 +12,29 @@ from torch import Tensor
 from offramp.pattern import LARGE_BLOCK
 
 
-def are_large(r: int, c: int) -> bool:
-    """Whether blocks of r inputs by c outputs are worth a matrix product each."""
-    return min(r, c) >= LARGE_BLOCK
+def are_large(n_blocks: int, r: int, c: int) -> bool:
+    """Whether so many blocks of r inputs by c outputs are worth a matrix product each."""
+    return n_blocks == 1 or min(r, c) >= LARGE_BLOCK
 
 
 def forward(x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, r: int, c: int) -> Tensor:
     """y (batch, n_out)."""
     y = x.new_empty((x.shape[0], len(table) * c))
-    if bias is None:
-        y.zero_()
-    else:
-        y.copy_(bias.expand_as(y))
     for outputs, inputs, at in _runs(table, r, c):
-        y[:, outputs].addmm_(x[:, inputs], weight[at].view(-1, c))
+        part = y[:, outputs]
+        if at[1].start:
+            part.addmm_(x[:, inputs], weight[at].view(-1, c))
+        elif bias is None:
+            torch.mm(x[:, inputs], weight[at].view(-1, c), out=part)
+        else:
+            torch.addmm(bias[outputs], x[:, inputs], weight[at].view(-1, c), out=part)
     return y
 
 
 def grad_input(dy: Tensor, weight: Tensor, table: Tensor, n_in: int, r: int, c: int) -> Tensor:
     """dx (batch, n_in)."""
+    if table.numel() == 1:
+        return dy @ weight.view(r, c).t()
     dx = dy.new_zeros((dy.shape[0], n_in))
     for outputs, inputs, at in _runs(table, r, c):
         dx[:, inputs].addmm_(dy[:, outputs], weight[at].view(-1, c).t())

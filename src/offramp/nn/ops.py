@@ -128,7 +128,7 @@ def _forward(
         _check_size("bias", bias, n_out)
         bias = bias.contiguous()
     x, weight, bias_at = x.contiguous(), weight.contiguous(), 0
-    if large_blocks.are_large(r, c):
+    if large_blocks.are_large(table.numel(), r, c):
         return large_blocks.forward(x, weight, bias, _checked(table, rt), r, c)
     y = x.new_empty((x.shape[0], n_out))
     if bias is not None:
@@ -146,7 +146,7 @@ def _grad_input(dy: Tensor, weight: Tensor, table: Tensor, reverse_table: Tensor
     _check_size("weight", weight, reverse_table.numel() * r * c)
     n_in = reverse_table.shape[0] * r
     dy, weight = dy.contiguous(), weight.contiguous()
-    if large_blocks.are_large(r, c):
+    if large_blocks.are_large(table.numel(), r, c):
         return large_blocks.grad_input(dy, weight, _checked(table, reverse_table), n_in, r, c)
     dx = dy.new_empty((dy.shape[0], n_in))
     arguments = dy.data_ptr(), weight.data_ptr(), dx.data_ptr(), *dy.shape
@@ -162,7 +162,7 @@ def _grad_weight(x: Tensor, dy: Tensor, table: Tensor, rt: Tensor, r: int, c: in
     _check_width("dy", "n_out", dy, table.shape[0] * c)
     _check_size("dy", dy, x.shape[0] * dy.shape[1])
     x, dy = x.contiguous(), dy.contiguous()
-    if large_blocks.are_large(r, c):
+    if large_blocks.are_large(table.numel(), r, c):
         return large_blocks.grad_weight(x, dy, _checked(table, rt), r, c)
     dweight, dbias = x.new_empty((*table.shape, r * c)), x.new_empty((dy.shape[1],))
     arguments = x.data_ptr(), dy.data_ptr(), dweight.data_ptr(), dbias.data_ptr(), *x.shape

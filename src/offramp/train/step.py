@@ -154,9 +154,9 @@ def is_faster(model: nn.Module, *, batch_size: int) -> bool:
 
 
 def _dense_weights(layer: nn.Module) -> int:
-    if isinstance(layer, nn.Linear) or (isinstance(layer, SparseLinear) and are_large(layer.r, layer.c)):
-        return layer.weight.numel()
-    return 0
+    if isinstance(layer, SparseLinear):
+        return layer.weight.numel() if are_large(layer.table.numel(), layer.r, layer.c) else 0
+    return layer.weight.numel() if isinstance(layer, nn.Linear) else 0
 
 
 def _parts(model: nn.Module) -> dict[str, nn.Module]:
