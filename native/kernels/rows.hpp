@@ -21,42 +21,47 @@ OFFRAMP_INLINE vec repeat_each(vec v, std::integer_sequence<int, L...>) {
 #endif
 }
 
-// Lane i of the result is x[cols[i]].
-template <class I>
-OFFRAMP_INLINE vec gather(const float *x, const I *cols) {
+// Lane i of the result is x[at[i]].
+OFFRAMP_INLINE vec gather(const float *x, ivec at) {
 #if defined(__AVX512F__)
-    if constexpr (W == 16) {
-        const __m512i at = sizeof(I) == 2 ? _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(cols)))
-                                          : _mm512_loadu_si512(cols);
-        return reinterpret_cast<vec>(_mm512_i32gather_ps(at, x, 4));
-    }
+    if constexpr (W == 16) return reinterpret_cast<vec>(_mm512_i32gather_ps(reinterpret_cast<__m512i>(at), x, 4));
 #elif defined(__AVX2__)
-    if constexpr (W == 8) {
-        const __m256i at = sizeof(I) == 2 ? _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(cols)))
-                                          : _mm256_loadu_si256(reinterpret_cast<const __m256i *>(cols));
-        return reinterpret_cast<vec>(_mm256_i32gather_ps(x, at, 4));
-    }
+    if constexpr (W == 8) return reinterpret_cast<vec>(_mm256_i32gather_ps(x, reinterpret_cast<__m256i>(at), 4));
 #endif
     vec v = {};
-    for (int i = 0; i < W; i++) v[i] = x[cols[i]];
+    for (int i = 0; i < W; i++) v[i] = x[at[i]];
     return v;
 }
 
-// Single edges: W of them at once, the lanes are added up at the end.
-template <class I, class E>
-OFFRAMP_INLINE float edge_row(const I *cols, int64_t degree, const E *w, const float *x) {
+// Lane i of the result is cols[i / S].
+template <int S, class I, int... L>
+OFFRAMP_INLINE ivec repeat_numbers(const I *cols, std::integer_sequence<int, L...>) {
+    return ivec{static_cast<int32_t>(cols[L / S])...};
+}
+
+// Blocks of which S = r * c weights fill a part of a vector: W / S of them at once. Lane i is edge i % S of its block.
+template <int S, class I, class E>
+OFFRAMP_INLINE void small_block_row(const Junction &j, const I *cols, const E *w, const float *x, float *y) {
+    constexpr int N = W / S;
+    ivec within = {};
+    for (int i = 0; i < W; i++) within[i] = static_cast<int32_t>(i % S / j.c);
+    const auto r = static_cast<int32_t>(j.r);
     vec sum[2] = {};
+    auto add = [&](vec &total, int64_t k) __attribute__((always_inline)) {
+        const ivec blocks = repeat_numbers<S>(cols + k, Lanes{});
+        total += load(w + k * S) * gather(x, S == 1 ? blocks : blocks * r + within);
+    };
     int64_t k = 0;
-    for (; k + 2 * W <= degree; k += 2 * W) {
-        sum[0] += load(w + k) * gather(x, cols + k);
-        sum[1] += load(w + k + W) * gather(x, cols + k + W);
+    for (; k + 2 * N <= j.degree; k += 2 * N) {
+        add(sum[0], k);
+        add(sum[1], k + N);
     }
-    for (; k + W <= degree; k += W) sum[0] += load(w + k) * gather(x, cols + k);
-    float lanes[W], total = 0;
+    for (; k + N <= j.degree; k += N) add(sum[0], k);
+    float lanes[W];
     store(lanes, sum[0] + sum[1]);
-    for (int i = 0; i < W; i++) total += lanes[i];
-    for (; k < degree; k++) total += widened(w[k]) * x[cols[k]];
-    return total;
+    for (int i = 0; i < W; i++) y[i % S % j.c] += lanes[i];
+    for (; k < j.degree; k++)
+        for (int i = 0; i < S; i++) y[i % j.c] += widened(w[k * S + i]) * x[cols[k] * j.r + i / j.c];
 }
 
 // Blocks whose weights fill whole vectors, C outputs wide: lane g * C + o is for input g and output o of the block.
@@ -123,7 +128,13 @@ inline void row_forward(const Junction &j, const I *table, int64_t first, int64_
         const E *w = weight + block * j.degree * j.r * j.c;
         float *out = y + block * j.c;
         if (j.r * j.c == 1)
-            *out += edge_row(cols, j.degree, w, x);
+            small_block_row<1>(j, cols, w, x, out);
+        else if (W > 2 && j.r * j.c == 2)
+            small_block_row<2>(j, cols, w, x, out);
+        else if (W > 4 && j.r * j.c == 4)
+            small_block_row<W == 4 ? 2 : 4>(j, cols, w, x, out);
+        else if (W > 8 && j.r * j.c == 8)
+            small_block_row<W == 16 ? 8 : 2>(j, cols, w, x, out);
         else if (!whole_vectors)
             odd_block_row(j, cols, w, x, out);
         else if (j.c == 1)

@@ -15,6 +15,7 @@ namespace offramp::OFFRAMP_ISA {
 
 constexpr int W = OFFRAMP_WIDTH;
 typedef float vec __attribute__((vector_size(W * sizeof(float))));
+typedef int32_t ivec __attribute__((vector_size(W * sizeof(int32_t))));
 
 #define OFFRAMP_INLINE inline __attribute__((always_inline))
 
@@ -69,7 +70,6 @@ OFFRAMP_INLINE vec mix_high(vec a, vec b, std::integer_sequence<int, I...>) {
     return __builtin_shufflevector(a, b, ((I & S) ? W + I : I + S)...);
 }
 #else
-typedef int32_t ivec __attribute__((vector_size(W * sizeof(int32_t))));
 template <int S, int... I>
 OFFRAMP_INLINE vec mix_low(vec a, vec b, std::integer_sequence<int, I...>) {
     return __builtin_shuffle(a, b, ivec{((I & S) ? W + I - S : I)...});
