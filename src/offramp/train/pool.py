@@ -29,7 +29,7 @@ from offramp.train.worker import (
 
 T = TypeVar("T")
 
-START_S = 2.5  # until a worker trains: it imports Torch and, with the first optimizer, Torch's compiler
+START_S = 2.0  # until a worker trains, most of it the import of Torch
 _REFRESH_S = 0.2
 
 
@@ -72,9 +72,10 @@ def run_each(
         threads: Torch's, in each worker.
         progress: show one bar over all works, with the time left, if stderr is a terminal.
 
-    A worker takes about 2.5 s to start (`START_S`), at the same time as the others, and 350 MB of memory
-    beside `shared` and the work itself. The caller's script is run by a worker only if the work refers to
-    classes or functions of it; then the script needs its `if __name__ == "__main__":`.
+    A worker takes 2 s to start (`START_S`; measured on two cores), at the same time as the others, and 150 MB
+    of memory of its own beside the work and `shared`, of which it has two copies more while it starts. The
+    caller's script is run by a worker only if the work refers to classes or functions of it; then the script
+    needs its `if __name__ == "__main__":`.
 
     Raises:
         ConfigError: works that cannot be told apart, or cannot travel.
