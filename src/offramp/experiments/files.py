@@ -11,16 +11,17 @@ from offramp.experiments.evidence import Evidence
 from offramp.experiments.figures import figures
 from offramp.experiments.runs import runs_csv
 from offramp.experiments.words import (
-    CAPTIONS,
     COLUMNS,
+    INTRODUCTION,
     SAVINGS,
+    captions,
     cells,
     findings,
     method,
     savings_table,
 )
 
-TITLE = "Tables I and II of arXiv:2407.11763, trained again"
+TITLE = "The paper's networks, trained again"
 
 
 def write_files(evidence: Evidence, folder: Path) -> list[Path]:
@@ -79,8 +80,9 @@ def html_page(evidence: Evidence) -> str:
         findings=findings(evidence),
         savings=savings_table(evidence),
         savings_words=SAVINGS,
-        figures=[(CAPTIONS[name], _data_uri(text)) for name, text in figures(evidence).items()],
+        figures=[(captions(evidence)[name], _data_uri(text)) for name, text in figures(evidence).items()],
         method=method(evidence),
+        introduction=INTRODUCTION,
     )
 
 
@@ -103,8 +105,8 @@ def markdown_page(evidence: Evidence, drawn: dict[str, str], csv: str) -> str:
     if body:
         lines += ["## More than four times smaller?", "", SAVINGS, "", *_table(head, body), ""]
     for name, file in drawn.items():
-        lines += [f"## {name.replace('figure', 'Figure ')}", "", f"![{CAPTIONS[name]}]({file})", ""]
-        lines += [CAPTIONS[name], ""]
+        words = captions(evidence)[name]
+        lines += [f"## {name.replace('figure', 'Figure ')}", "", f"![{words}]({file})", "", words, ""]
     lines += ["## How it was measured", "", *(f"- {one}" for one in method(evidence))]
     lines += [f"- Every trained network is a line of [{csv}]({csv})."]
     return "\n".join(lines) + "\n"

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from offramp.bundle import Preprocessing
@@ -93,6 +93,8 @@ def _train(
             records.write(name, run)
             shutil.rmtree(checkpoints / name, ignore_errors=True)  # nobody needs it, so it may stay as well
             yield run
+    with suppress(OSError):  # not empty: other calls have unfinished runs there
+        checkpoints.rmdir()
 
 
 def _record(trained: Trained, key: Key, settings: Settings, digest: str, accuracy: float) -> Run:
