@@ -21,9 +21,17 @@ EXTRAS = {  # optional package -> the extra of offramp that brings it
     "pyarrow": "data",
     "matplotlib": "report",
     "jinja2": "report",
+    "optuna": "search",
 }
 
-OPTIONS = {"give label=": "give --label,", "overwrite=True": "--overwrite"}  # advice to callers -> to people
+OPTIONS = {  # advice to callers -> to people
+    "give label=": "give --label,",
+    "overwrite=True": "--overwrite",
+    **{
+        name: f"--{name.replace('_', '-')}"
+        for name in ("max_params", "max_bytes", "max_macs", "min_accuracy")
+    },
+}
 WRITING = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)  # named no file: it was standard output
 
 

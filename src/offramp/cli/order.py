@@ -35,11 +35,11 @@ class Order:
         return load(self.data, data_dir=self.data_dir, label=self.label, seed=seed)
 
     def recipe_for(self, dataset: Dataset) -> Recipe:
-        """The recipe; its batch halved until an epoch has 16 steps, where a thousand samples would make 4."""
+        """The recipe, its batch made smaller if that is wanted."""
         batch_size = self.recipe.batch_size
-        while self.fit_batch and batch_size > 16 and len(dataset.splits["train"]) < 16 * batch_size:
-            batch_size //= 2
-        return replace(self.recipe, batch_size=batch_size)
+        return replace(
+            self.recipe, batch_size=fitting_batch(dataset, batch_size) if self.fit_batch else batch_size
+        )
 
     def train(
         self,
@@ -66,6 +66,13 @@ class Order:
         output.parent.mkdir(exist_ok=True)
         write(bundle, output, overwrite=overwrite)
         return _summary(bundle, output, history.seconds)
+
+
+def fitting_batch(dataset: Dataset, batch_size: int) -> int:
+    """The batch, halved until an epoch has 16 steps, where a thousand samples would make 4."""
+    while batch_size > 16 and len(dataset.splits["train"]) < 16 * batch_size:
+        batch_size //= 2
+    return batch_size
 
 
 def bundle_name(path: Path) -> str:

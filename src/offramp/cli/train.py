@@ -11,6 +11,7 @@ import typer
 
 from offramp.bundle import check_writable
 from offramp.cli import arguments
+from offramp.cli.config import Config
 from offramp.cli.console import note, notes_of, print_json, print_line
 from offramp.cli.options import MAX_THREADS, Data, DataDir, Label
 from offramp.errors import ConfigError
@@ -28,6 +29,7 @@ def train(
             show_default=False,
         ),
     ],
+    config: Config = None,
     data: Data = "digits",
     data_dir: DataDir = None,
     label: Label = None,
@@ -117,6 +119,7 @@ def train(
       offramp train --data mnist --neurons 800,80,256,10 --out-degrees 12,full,full -o m
       offramp train --data machines.csv --label fault --neurons auto,32,64,auto -o m
       offramp train --seeds 5 -o five
+      offramp train --config search/front/2450.toml -o m
     """
     from offramp.cli.order import Order, bundle_name, discard  # Torch: only commands that train need it
     from offramp.cli.seeds import print_seeds, train_seeds

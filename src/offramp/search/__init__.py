@@ -3,7 +3,7 @@
 from offramp.search.budget import Budget
 from offramp.search.candidate import Candidate
 from offramp.search.record import Entry, Training
-from offramp.search.search import Found, Settings, Standing, search
+from offramp.search.rounds import Found, Settings, Standing, search
 from offramp.search.space import Space
 
 __all__ = [

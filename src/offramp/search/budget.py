@@ -28,7 +28,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         limits = {name: getattr(self, name) for name in _LIMITS}
-        if not any(limits.values()) and self.min_accuracy is None:
+        if set(limits.values()) == {None} and self.min_accuracy is None:
             raise ConfigError("a search without end; give max_params, max_bytes, max_macs or min_accuracy")
         for name, limit in limits.items():
             if limit is not None and limit < 1:

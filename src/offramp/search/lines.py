@@ -23,13 +23,20 @@ class Lines:
     def __init__(self, path: Path | None) -> None:
         self.path, self.all = path, list[Any]()
         self._file = None if path is None else path.open("a+b")
+        try:
+            self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    def _read(self) -> None:
         if self._file is None:
             return
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ConfigError(
-                f"{path}: another search is at work on it; wait, or give another folder"
+                f"{self.path}: another search is at work on it; wait, or give another folder"
             ) from error
         self._file.seek(0)
         whole, newline, torn = self._file.read().rpartition(b"\n")
@@ -38,7 +45,7 @@ class Lines:
         try:
             self.all = [json.loads(line) for line in whole.splitlines()]
         except ValueError as error:
-            raise DataError(f"{path}: damaged ({error}); give another folder") from error
+            raise DataError(f"{self.path}: damaged ({error}); give another folder") from error
 
     def add(self, contents: Iterable[Any]) -> None:
         """Keep more; in the file at once."""

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from offramp.bundle import Preprocessing
 from offramp.data import Dataset, preprocessing_for
 from offramp.errors import ConfigError
 from offramp.search.budget import Budget
 from offramp.search.lines import Lines
-from offramp.search.proposals import Proposals
+from offramp.search.proposals import MOST_REJECTED, Proposals
 from offramp.search.record import Entry, Training
 from offramp.search.rungs import KEEP, best, promotions
 from offramp.search.space import Space
@@ -68,14 +69,14 @@ class Standing:
     Args:
         n_networks, n_trainings: done.
         share: of the whole, in 0..1, by time or by epochs.
-        left_s: seconds to go; None while there is no telling.
+        left_s: seconds to go, roughly.
         best_accuracy: the highest on the validation split so far.
     """
 
     n_networks: int
     n_trainings: int
     share: float
-    left_s: float | None
+    left_s: float
     best_accuracy: float
 
 
@@ -133,10 +134,26 @@ def search(
             f"no network of this search keeps the budget: {budget.broken(smallest)} of the smallest,"
             f" {smallest.n_params} parameters; allow more"
         )
-    with closing(_Run(dataset, budget, settings, space, folder, watch, clock)) as run:
+    with ExitStack() as stack:
+        paths = (None, None) if folder is None else (folder / STUDY, folder / TRAININGS)
+        study, trainings = (stack.enter_context(closing(Lines(path))) for path in paths)
+        proposals = Proposals(
+            space, budget, seed=settings.seed, lines=study, identity=_identity(dataset, budget, settings)
+        )
+        run = _Run(dataset, budget, settings, proposals, trainings, watch, clock)
         while run.round():
             pass
         return run.found()
+
+
+def _identity(dataset: Dataset, budget: Budget, settings: Settings) -> dict[str, Any]:
+    """What one folder has one of."""
+    return {
+        "data": dataset.name,
+        "data_digests": [dataset.digest("train"), dataset.digest("validation")],
+        "budget": asdict(budget),
+        **{name: getattr(settings, name) for name in ("epochs", "recipe", "batch_size", "seed")},
+    }
 
 
 class _Run:
@@ -147,36 +164,21 @@ class _Run:
         dataset: Dataset,
         budget: Budget,
         settings: Settings,
-        space: Space,
-        folder: Path | None,
+        proposals: Proposals,
+        lines: Lines,
         watch: Callable[[Standing], None] | None,
         clock: Callable[[], float],
     ) -> None:
         self._dataset, self._budget, self._settings = dataset, budget, settings
         self._watch, self._clock, self._began_s = watch, clock, clock()
         self._prepared: dict[tuple[int, int], Preprocessing] = {}
-        paths = (None, None) if folder is None else (folder / STUDY, folder / TRAININGS)
-        self._study_lines, self._lines = map(Lines, paths)
-        identity = {
-            "data": dataset.name,
-            "data_digests": [dataset.digest("train"), dataset.digest("validation")],
-            "budget": asdict(budget),
-            **{name: getattr(settings, name) for name in ("epochs", "recipe", "batch_size", "seed")},
-        }
-        self._proposals = Proposals(
-            space, budget, seed=settings.seed, lines=self._study_lines, identity=identity
-        )
+        self._proposals, self._lines, self._exhausted = proposals, lines, False
         self._entries = {n: Entry(n, candidate) for n, candidate in self._proposals.all().items()}
         for line in self._lines.all:
             training = Training(**line)
             self._entries[training.trial].trainings[training.epochs] = training
         self._epochs_before = self._epochs_done
         self._tell()
-
-    def close(self) -> None:
-        """Let another search have the folder."""
-        self._study_lines.close()
-        self._lines.close()
 
     def round(self) -> bool:
         """Propose, train, tell; False when nothing was left to do or the time was over."""
@@ -205,6 +207,8 @@ class _Run:
     def found(self) -> Found:
         """What there is by now."""
         entries = [entry for entry in self._entries.values() if entry.trainings]
+        if not entries:
+            raise ConfigError("the time was over before a network was trained; allow more")
         front = best(entries, self._settings.epochs)
         goal = self._budget.min_accuracy
         reach = [] if goal is None else [entry for entry in front if entry.last.accuracy >= goal]
@@ -217,8 +221,11 @@ class _Run:
         left = [entry for entry in self._entries.values() if rung not in entry.trainings]
         n_trials, n_new = self._settings.n_trials, self._settings.n_new
         n_new = n_new if n_trials is None else min(n_new, n_trials - len(self._entries))
-        if not left and n_new > 0 and self._spent < _NEW_UNTIL:
+        if not left and n_new > 0 and self._spent < _NEW_UNTIL and not self._exhausted:
             new = self._proposals.ask(n_new, stop=lambda: self._spent >= _NEW_UNTIL)
+            if not new and not self._entries and self._spent < _NEW_UNTIL:
+                raise ConfigError(f"none of {MOST_REJECTED} networks drawn keeps the budget; allow more")
+            self._exhausted = len(new) < n_new
             left = [Entry(number, candidate) for number, candidate in new.items()]
             self._entries |= {entry.trial: entry for entry in left}
         return left
@@ -264,19 +271,19 @@ class _Run:
 
     def _standing(self) -> Standing:
         trainings = [training for entry in self._entries.values() for training in entry.trainings.values()]
-        elapsed_s, spent = self._clock() - self._began_s, self._spent
-        share, left_s = spent, None if self._settings.time_limit_s is None else elapsed_s * (1 / spent - 1)
+        elapsed_s, share, left_s = self._clock() - self._began_s, self._spent, list[float]()
+        if self._settings.time_limit_s is not None:
+            left_s.append(self._settings.time_limit_s - elapsed_s)
         if self._settings.n_trials is not None:
+            # Epochs of all rungs, as if each had exactly a third of the one below.
             total = sum(self._settings.n_trials * e / KEEP**i for i, e in enumerate(self._settings.epochs))
-            done = min(1.0, self._epochs_done / total)
-            here = self._epochs_done - self._epochs_before
-            by_epochs_s = max(0.0, total - self._epochs_done) * elapsed_s / here
-            share = max(share, done)
-            left_s = by_epochs_s if left_s is None else min(left_s, by_epochs_s)
+            done = self._epochs_done
+            share = max(share, done / total)
+            left_s.append((total - done) * elapsed_s / (done - self._epochs_before))
         return Standing(
             n_networks=sum(bool(entry.trainings) for entry in self._entries.values()),
             n_trainings=len(trainings),
             share=min(share, 1.0),
-            left_s=None if left_s is None else max(0.0, left_s),
+            left_s=max(0.0, min(left_s)),
             best_accuracy=max(training.accuracy for training in trainings),
         )
