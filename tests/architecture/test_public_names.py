@@ -14,7 +14,7 @@ PUBLIC = {
     "data": "Dataset SPLITS load preprocessing_for",
     "exits": "CRITERIA ExitRule NEVER empirical_threshold max_softmax softmax",
     "kernels": """
-        MAX_LAYERS TrainLayer TrainStep Trained available_isas forward forward_at forward_bfloat16
+        Forward MAX_LAYERS TrainLayer TrainStep Trained available_isas forward forward_at forward_bfloat16
         forward_bfloat16_at grad_input grad_input_at grad_weight grad_weight_at has_openmp reference
         useful_threads
     """,

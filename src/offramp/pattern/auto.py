@@ -32,7 +32,8 @@ def fastest_block(n_in: int, n_out: int, out_degree: int) -> tuple[int, int]:
     """The fastest block that the degrees allow.
 
     In a junction at least half full it is the largest, if both its sides are `LARGE_BLOCK` or more; else one
-    of `BLOCK_COSTS`. Of those within 15% of the fastest it is the smallest: finer patterns lose less accuracy.
+    of `BLOCK_COSTS`. Of those within 15% of the fastest it is the smallest: finer patterns lose less
+    accuracy.
 
     Raises:
         PatternError: the junction cannot be.
