@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find native -type f)
 
-.PHONY: help install demo test lint bench docs clean
+.PHONY: help install demo test lint bench reproduce docs clean
 
 help:
 	@echo "make demo     train dense and sparse split networks on digits and send the test set over a slow link"
 	@echo "make test     all tests"
 	@echo "make lint     ruff, mypy, import contracts"
 	@echo "make bench    kernels and training step against Torch and sparse peers; writes docs/results/performance.md"
+	@echo "make reproduce  the 30 networks of the paper's tables on MNIST, 5 seeds; writes docs/results/paper.md"
 	@echo "make docs     write docs/cli.md anew from --help"
 	@echo "make install  into .venv; then .venv/bin/offramp --help"
 
@@ -42,6 +43,9 @@ bench: install
 
 docs: install
 	$(BIN)/python tools/generate_cli_docs.py
+
+reproduce: install
+	$(BIN)/offramp reproduce --seeds 5 --markdown docs/results/paper.md
 
 clean:
 	rm -rf $(VENV) build

@@ -13,6 +13,11 @@ PUBLIC = {
     "codec": "CODECS decode decode_rows encode encode_rows encoded_size",
     "data": "Dataset SPLITS load preprocessing_for",
     "exits": "CRITERIA ExitRule NEVER empirical_threshold max_softmax softmax",
+    "experiments": """
+        COLUMNS Evidence PAPER_ROWS PaperRow RowEvidence Run Settings Spread VERDICTS accuracy_cell cells
+        gather html_page markdown_page misprint_words misprints recipe_named reproduce select_rows spread
+        verdict write_files write_markdown
+    """,
     "kernels": """
         Forward MAX_LAYERS TrainLayer TrainStep Trained available_isas forward forward_at forward_bfloat16
         forward_bfloat16_at grad_input grad_input_at grad_weight grad_weight_at has_openmp reference
@@ -32,6 +37,7 @@ PUBLIC = {
     "runtime": """
         Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network ShapedLink TailServer models_of serve
     """,
+    "search": "Budget Candidate Entry Found Settings Space Standing Training search",
     "train": """
         Accuracies Epoch History Job RECIPES Recipe Trained Watch Work evaluate expected_s fit fit_each
         fit_many initialise run_each

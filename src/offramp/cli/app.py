@@ -8,6 +8,7 @@ import offramp
 from offramp.cli.console import out
 from offramp.cli.demo import demo
 from offramp.cli.inspect import inspect
+from offramp.cli.reproduce import reproduce
 from offramp.cli.run import run
 from offramp.cli.serve import serve
 from offramp.cli.train import train
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # offramp.cli.entry has its own way with errors
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, train, inspect, serve, run):
+for command in (demo, train, inspect, serve, run, reproduce):
     app.command()(command)
 
 

@@ -1,0 +1,126 @@
+"""The evidence as files: JSON, CSV, one HTML page without anything from elsewhere, and a Markdown page."""
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from offramp.errors import MissingDependencyError
+from offramp.experiments.evidence import Evidence
+from offramp.experiments.figures import figures
+from offramp.experiments.runs import runs_csv
+from offramp.experiments.words import (
+    COLUMNS,
+    INTRODUCTION,
+    SAVINGS,
+    captions,
+    cells,
+    findings,
+    method,
+    savings_table,
+)
+
+TITLE = "The paper's networks, trained again"
+
+
+def write_files(evidence: Evidence, folder: Path) -> list[Path]:
+    """Write results.json, results.csv and report.html into the folder; gives their paths.
+
+    Raises:
+        MissingDependencyError: jinja2 or matplotlib is not installed.
+    """
+    content = {
+        "results.json": json.dumps(evidence.to_dict(), indent=1, allow_nan=False) + "\n",
+        "results.csv": _csv(evidence),
+        "report.html": html_page(evidence),
+    }
+    for name, text in content.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in content]
+
+
+def write_markdown(evidence: Evidence, path: Path) -> list[Path]:
+    """Write the page, and beside it its figures and its runs as CSV, named after it; gives their paths."""
+    drawn = figures(evidence)
+    paths = {name: path.with_name(f"{path.stem}-{name}.svg") for name in drawn}
+    for name, text in drawn.items():
+        paths[name].write_text(text, encoding="utf-8")
+    csv = path.with_suffix(".csv")
+    csv.write_text(_csv(evidence), encoding="utf-8")
+    path.write_text(
+        markdown_page(evidence, {name: p.name for name, p in paths.items()}, csv.name), encoding="utf-8"
+    )
+    return [path, csv, *paths.values()]
+
+
+def html_page(evidence: Evidence) -> str:
+    """The page as text.
+
+    Raises:
+        MissingDependencyError: jinja2 or matplotlib is not installed.
+    """
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError as error:
+        raise MissingDependencyError(
+            "the page needs jinja2, which is not installed; run: pip install 'offramp[report]'"
+        ) from error
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(
+        files("offramp.experiments").joinpath("page.html.j2").read_text("utf-8")
+    )
+    return template.render(
+        title=TITLE,
+        evidence=evidence,
+        columns=COLUMNS,
+        rows=[cells(one) for one in evidence.rows],
+        findings=findings(evidence),
+        savings=savings_table(evidence),
+        savings_words=SAVINGS,
+        figures=[(captions(evidence)[name], _data_uri(text)) for name, text in figures(evidence).items()],
+        method=method(evidence),
+        introduction=INTRODUCTION,
+    )
+
+
+def markdown_page(evidence: Evidence, drawn: dict[str, str], csv: str) -> str:
+    """The page as text.
+
+    Args:
+        drawn: file names of the figures.
+        csv: file name of the runs.
+    """
+    lines = [
+        f"# {TITLE}",
+        "",
+        f"Written by `{evidence.command}`; every figure of ours is measured by it.",
+        "",
+    ]
+    lines += ["## What holds, and what does not", "", *(f"- {one}" for one in findings(evidence)), ""]
+    lines += ["## Row by row", "", *_table([title for title, _ in COLUMNS], map(cells, evidence.rows)), ""]
+    head, *body = savings_table(evidence)
+    if body:
+        lines += ["## More than four times smaller?", "", SAVINGS, "", *_table(head, body), ""]
+    for name, file in drawn.items():
+        words = captions(evidence)[name]
+        lines += [f"## {name.replace('figure', 'Figure ')}", "", f"![{words}]({file})", "", words, ""]
+    lines += ["## How it was measured", "", *(f"- {one}" for one in method(evidence))]
+    lines += [f"- Every trained network is a line of [{csv}]({csv})."]
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _csv(evidence: Evidence) -> str:
+    runs = [run for one in evidence.rows for run in one.runs]
+    return runs_csv(runs, {one.row.number: one.row for one in evidence.rows})
+
+
+def _data_uri(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
