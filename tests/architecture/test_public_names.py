@@ -19,7 +19,7 @@ PUBLIC = {
         verdict write_files write_markdown
     """,
     "kernels": """
-        MAX_LAYERS TrainLayer TrainStep Trained available_isas forward forward_at forward_bfloat16
+        Forward MAX_LAYERS TrainLayer TrainStep Trained available_isas forward forward_at forward_bfloat16
         forward_bfloat16_at grad_input grad_input_at grad_weight grad_weight_at has_openmp reference
         useful_threads
     """,

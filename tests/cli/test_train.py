@@ -233,7 +233,7 @@ def test_padding_for_auto_makes_room_for_a_fast_block(monkeypatch: pytest.Monkey
     for module in ("offramp.pattern.auto", "offramp.cli.training"):
         monkeypatch.setattr(importlib.import_module(module), "BLOCK_COSTS", costs)
     assert padded_width(250, 64, 16, None, auto=True) == 252  # 256 would be 2% more edges for 4% less time
-    costs[16, 4] = 9.0
+    costs[16, 4] = 8.0
     assert padded_width(250, 64, 16, None, auto=True) == 256
 
 

@@ -2,11 +2,14 @@
 
 import copy
 import os
+import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -319,6 +322,17 @@ def test_a_deep_copy_is_independent_and_equal() -> None:
     with torch.no_grad():
         twin.weight.zero_()
     assert layer.weight.any()
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, copy.copy, lambda layer: pickle.loads(pickle.dumps(layer))]
+)
+def test_a_copy_has_the_tables_of_its_pattern(copied: Callable[[SparseLinear], SparseLinear]) -> None:
+    layer = SparseLinear(8, 12, out_degree=6)
+    twin, x = copied(layer), torch.randn(3, 8)
+    assert torch.equal(twin(x), layer(x))
+    assert np.array_equal(twin.table.numpy(), layer.pattern.table)
+    assert np.shares_memory(twin.table.numpy(), twin.pattern.table)
 
 
 def test_other_float_types_move_the_weights_alone() -> None:

@@ -6,6 +6,7 @@
 from offramp.kernels import reference
 from offramp.kernels.addresses import forward_at, forward_bfloat16_at, grad_input_at, grad_weight_at
 from offramp.kernels.junction import (
+    Forward,
     available_isas,
     forward,
     forward_bfloat16,
@@ -18,6 +19,7 @@ from offramp.kernels.network import MAX_LAYERS, Trained, TrainLayer, TrainStep
 
 __all__ = [
     "MAX_LAYERS",
+    "Forward",
     "TrainLayer",
     "TrainStep",
     "Trained",

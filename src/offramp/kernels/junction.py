@@ -60,15 +60,35 @@ def forward(
         PatternError: arrays that do not fit one another.
         ConfigError: an unknown instruction set, or a number of threads out of range.
     """
-    r, c = _checked(block)
-    n_out = len(table) * c
-    x = _array("x", x, (None, None))
-    _check_width("x", x, r)
-    weight = _array("weight", weight, (*table.shape, r * c))
-    bias = None if bias is None else _array("bias", bias, (n_out,))
-    y = np.empty((len(x), n_out), np.float32)
-    _run(_native.forward, x, weight, _table(table), bias, y, r, c, threads, isa)
-    return y
+    return Forward(weight, table, bias, block=block)(x, threads=threads, isa=isa)
+
+
+class Forward:
+    """`forward` for weights that stay: they are checked once, which costs more than a small junction.
+
+    Args:
+        weight, table, bias, block: as in `forward`; not copied where they are contiguous.
+
+    Raises:
+        PatternError: arrays that do not fit one another.
+    """
+
+    def __init__(
+        self, weight: FloatArray, table: IndexArray, bias: FloatArray | None = None, *, block: Block
+    ) -> None:
+        self._r, self._c = _checked(block)
+        self._n_out = len(table) * self._c
+        self._weight = _array("weight", weight, (*table.shape, self._r * self._c))
+        self._bias = None if bias is None else _array("bias", bias, (self._n_out,))
+        self._table = _table(table)
+
+    def __call__(self, x: FloatArray, *, threads: int = 1, isa: str | None = None) -> FloatArray:
+        """y (batch, n_out) of x (batch, n_in); arguments and errors as those of `forward`."""
+        x = _array("x", x, (None, None))
+        _check_width("x", x, self._r)
+        y = np.empty((len(x), self._n_out), np.float32)
+        _run(_native.forward, x, self._weight, self._table, self._bias, y, self._r, self._c, threads, isa)
+        return y
 
 
 def forward_bfloat16(
@@ -182,10 +202,9 @@ def _array(
             f"{name} is {array.dtype}, this native kernel takes {wanted}; convert it, or use "
             "kernels.reference"
         )
-    fits = array.ndim == len(shape) and all(
-        want is None or want == have for want, have in zip(shape, array.shape, strict=True)
-    )
-    if not fits:
+    if array.ndim != len(shape) or any(
+        want is not None and want != have for want, have in zip(shape, array.shape, strict=True)
+    ):
         wanted = " x ".join("any" if want is None else str(want) for want in shape)
         raise PatternError(f"{name} has shape {array.shape}, this junction needs {wanted}")
     return np.ascontiguousarray(array)

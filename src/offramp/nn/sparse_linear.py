@@ -90,6 +90,14 @@ class SparseLinear(nn.Module):
         self.table, self.reverse_table = fn(self.table), fn(self.reverse_table)
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the tables, which the pattern has; Torch cannot pickle 16-bit tensors anyway."""
+        return {name: value for name, value in vars(self).items() if name not in ("table", "reverse_table")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._fill_tables()
+
     def forward(self, x: Tensor) -> Tensor:
         """y (..., out_features) of x (..., in_features)."""
         if x.dim() == 0 or x.shape[-1] != self.in_features:

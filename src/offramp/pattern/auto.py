@@ -10,13 +10,14 @@ _SIZES = (1, 2, 4, 8, 16)
 
 # The time of an edge over that of an edge in Torch's dense layer, one thread, 1024 -> 1024: geometric means
 # over densities 1/4 and 1/16 of training (batch 256, forward and both gradients) and answering (batch 1,
-# forward). Measured on an Intel Xeon with AVX-512 by `python -m benchmarks.blocks`, which prints these lines.
+# forward). Medians of three runs of `python -m benchmarks.blocks`, which prints these lines, on an Intel Xeon
+# with AVX-512.
 _COSTS = (  # c = 1, 2, 4, 8, 16
-    (6.34, 5.19, 4.25, 4.21, 3.73),  # r = 1
-    (6.63, 5.94, 3.88, 3.71, 3.44),  # r = 2
-    (5.89, 5.25, 3.55, 3.40, 2.78),  # r = 4
-    (4.70, 4.18, 3.31, 3.26, 2.79),  # r = 8
-    (4.35, 3.95, 3.16, 3.13, 2.89),  # r = 16
+    (5.88, 5.21, 4.09, 3.73, 2.80),  # r = 1
+    (5.63, 4.38, 3.69, 2.73, 2.80),  # r = 2
+    (4.85, 4.13, 2.67, 2.64, 2.70),  # r = 4
+    (4.42, 2.77, 2.85, 2.37, 2.38),  # r = 8
+    (3.16, 2.98, 2.44, 2.42, 2.49),  # r = 16
 )
 LARGE_BLOCK = 256
 """Sides from which on a block is computed as a dense matrix product; smaller ones run below BLAS's peak."""
@@ -32,7 +33,8 @@ def fastest_block(n_in: int, n_out: int, out_degree: int) -> tuple[int, int]:
     """The fastest block that the degrees allow.
 
     In a junction at least half full it is the largest, if both its sides are `LARGE_BLOCK` or more; else one
-    of `BLOCK_COSTS`. Of those within 15% of the fastest it is the smallest: finer patterns lose less accuracy.
+    of `BLOCK_COSTS`. Of those within 15% of the fastest it is the smallest: finer patterns lose less
+    accuracy.
 
     Raises:
         PatternError: the junction cannot be.

@@ -60,9 +60,10 @@ def _step(part: Part, i: int, layer: Layer, threads: int) -> Callable[[FloatArra
     else:
         block, table = layer.block, part.arrays[f"{i}.table"]
 
+    forward, size = kernels.Forward(weight, table, bias, block=block), weight.size
+
     def junction(x: FloatArray) -> FloatArray:
-        useful = kernels.useful_threads(weight.size * len(x), at_most=threads)
-        return kernels.forward(x, weight, table, bias, block=block, threads=useful)
+        return forward(x, threads=kernels.useful_threads(size * len(x), at_most=threads))
 
     return junction
 
