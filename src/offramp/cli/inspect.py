@@ -31,11 +31,12 @@ def inspect(
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what is in a bundle: layers, sizes, speed here, exit rule, codec, preprocessing.
+    """Show what is in a bundle: layers, sizes, speed here, exit rule, codec.
 
-    Parts whose files are not here, as the tail's on a device, are left out. The speed is
-    that of this machine now: every junction and a dense layer of its widths (NumPy's
-    matmul) in turn, one thread each. A line says so where dense would be faster.
+    Parts whose files are not here, as the tail's on a device, are left out. The
+    speed is that of this machine now: every junction and a dense layer of its
+    widths (NumPy's matmul) in turn, one thread each. A line says so where dense
+    would be faster.
 
     [bold]Examples[/bold]
 
