@@ -269,6 +269,13 @@ def test_a_model_that_does_not_fit_the_data_is_refused(
     assert model.training
 
 
+def test_a_model_on_another_device_is_refused(blobs: Dataset, preprocessing: Preprocessing) -> None:
+    with pytest.raises(
+        ConfigError, match=r"the model is on meta; fit trains on the CPU: move it with \.cpu\(\)"
+    ):
+        fit(MLP([8, 4, 3]).to("meta"), blobs, RECIPES["cosine"], preprocessing=preprocessing)
+
+
 def test_a_negative_seed_is_refused(blobs: Dataset, preprocessing: Preprocessing) -> None:
     with pytest.raises(ConfigError, match="seed=-1 must be 0 or more"):
         fit(_model(), blobs, RECIPE, preprocessing=preprocessing, seed=-1)

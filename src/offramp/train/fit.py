@@ -64,12 +64,13 @@ def fit(
             `Watch` is told of every step.
 
     Raises:
-        ConfigError: the model does not fit the data, the loss is no longer finite, or the checkpoint is of
-            another run.
+        ConfigError: the model does not fit the data or is not on the CPU, the loss is no longer finite, or
+            the checkpoint is of another run.
         DataError: a damaged checkpoint; data the preprocessing cannot take.
     """
     if seed < 0:
         raise ConfigError(f"seed={seed} must be 0 or more")
+    _check_on_cpu(model)
     folder = None if checkpoint is None else Path(checkpoint)
     splits: tuple[Split, ...] = _EVERYTHING if recipe.train_on_everything else ("train",)
     with torch.random.fork_rng(devices=[]):
@@ -92,6 +93,15 @@ def fit(
             keeper = Keeper(folder, identity, checkpoint_every_s, checkpoint_every_steps)
             _train(run, train, validation, keeper, _watch(progress))
     return run.history()
+
+
+def _check_on_cpu(model: nn.Module) -> None:
+    devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
+    if elsewhere := sorted(str(device) for device in devices if device.type != "cpu"):
+        raise ConfigError(
+            f"the model is on {', '.join(elsewhere)}; fit trains on the CPU: move it with .cpu(), or train "
+            "it in a loop of your own, since its layers compute on every device"
+        )
 
 
 _Samples = tuple[Tensor, Tensor]  # features (n, n_features), labels (n,)
