@@ -4,10 +4,14 @@ import io
 from math import sqrt
 from typing import Any
 
+import numpy as np
+
 from offramp.errors import MissingDependencyError
 from offramp.search.budget import Budget
 from offramp.search.rounds import Found
 
+_FLOOR = 0.1  # percent of errors below which all are alike: zero has no logarithm
+_ACCURACIES = (0, 20, 40, 60, 70, 80, 85, 90, 92, 94, 95, 96, 97, 98, 98.5, 99, 99.5, 99.8, 100)
 _TRIED, _FRONT, _LIMIT = "#8a94a6", "#d9822b", "#4a7ebb"
 
 
@@ -43,10 +47,8 @@ def pareto_png(found: Found, budget: Budget, *, title: str) -> bytes:
         _tried(axes, found)
         _front(axes, found)
         _limits(axes, budget)
-        axes.set(xscale="log", xlabel="parameters (log)", ylabel="validation accuracy, %", title=title)
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        low = min(entry.last.accuracy for entry in found.front)
-        axes.set_ylim(bottom=max(0, 100 * low - 3))
+        axes.set(xlabel="parameters (log)", ylabel="validation accuracy, % (log of errors)", title=title)
+        _scales(axes, found)
         figure.legend(loc="outside lower center", ncols=3, frameon=False)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": None})
@@ -61,10 +63,10 @@ def _tried(axes: Any, found: Found) -> None:
             [100 * entry.last.accuracy for entry in entries],
             linestyle="none",
             marker="o",
-            markersize=3 + 1.5 * rank,
+            markersize=3.5 + 1.2 * rank,
             markeredgewidth=0,
             color=_TRIED,
-            alpha=min(1.0, 0.35 + 0.25 * rank),
+            alpha=min(0.9, 0.45 + 0.2 * rank),
             label=f"tried for {epochs} epochs ({len(entries):,})",
         )
 
@@ -84,6 +86,33 @@ def _front(axes: Any, found: Found) -> None:
         capsize=2.5,
         label=f"front, with 95% intervals ({len(sizes):,})",
     )
+
+
+def _scales(axes: Any, found: Found) -> None:
+    """Logarithms of parameters and of errors: halving either is as far everywhere."""
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    ticks = [n * 10**power for power in range(9) for n in (1, 2, 3, 5) if low <= n * 10**power <= high]
+    axes.set_xticks(ticks, labels=[f"{tick:,}" for tick in ticks])
+    axes.set_yscale("function", functions=(_from_percent, _to_percent))
+    # The whole front, its intervals too; of worse networks those that fit beside it.
+    worst = min(
+        entry.last.accuracy - margin(entry.last.accuracy, found.n_validation) for entry in found.front
+    )
+    best = max(entry.last.accuracy for entry in found.front)
+    bottom, top = max(0.0, 100 * worst - 2), min(100.0, 100 - 70 * (1 - best))
+    axes.set_ylim(bottom, top)
+    axes.set_yticks([tick for tick in _ACCURACIES if bottom <= tick <= top])
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
+
+
+def _from_percent(accuracy: Any) -> Any:
+    return -np.log(100 + _FLOOR - np.minimum(accuracy, 100))
+
+
+def _to_percent(place: Any) -> Any:
+    return 100 + _FLOOR - np.exp(-place)
 
 
 def _limits(axes: Any, budget: Budget) -> None:
