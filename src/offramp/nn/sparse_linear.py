@@ -95,7 +95,7 @@ class SparseLinear(nn.Module):
         return {name: value for name, value in vars(self).items() if name not in ("table", "reverse_table")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._fill_tables()
 
     def forward(self, x: Tensor) -> Tensor:
