@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from offramp.data import Dataset
-from offramp.errors import ConfigError
+from offramp.errors import ConfigError, DataError
 from offramp.search import Budget, Found, Settings, Standing, search
 from offramp.train import fit_each
 
@@ -104,6 +104,15 @@ def test_a_folder_of_another_search_is_refused(images: Dataset, tmp_path: Path) 
     search(images, SMALL, replace(FEW, n_trials=1), folder=tmp_path)
     with pytest.raises(ConfigError, match=r"study.journal: is of a search with seed=0, this one has 3; give"):
         search(images, SMALL, replace(FEW, n_trials=1, seed=3), folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"trial": 99, "epochs": 1, "accuracy": 0.5, "seconds": 1}', '{"trial": 0}']
+)
+def test_a_training_of_another_study_is_named(images: Dataset, tmp_path: Path, line: str) -> None:
+    (tmp_path / "trainings.jsonl").write_text(line + "\n")
+    with pytest.raises(DataError, match=r"trainings.jsonl: .* is no training of this study; give another"):
+        search(images, SMALL, FEW, folder=tmp_path)
 
 
 def test_when_the_time_is_over_a_search_gives_what_it_has(images: Dataset, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from offramp.bundle import Preprocessing
 from offramp.data import Dataset, preprocessing_for
-from offramp.errors import ConfigError
+from offramp.errors import ConfigError, DataError
 from offramp.search.budget import Budget
 from offramp.search.lines import Lines
 from offramp.search.proposals import MOST_REJECTED, Proposals
@@ -31,7 +31,7 @@ class Settings:
         time_limit_s: of this call; what is trained then is given up.
         epochs: of the rungs, ascending. Every training is one of its own, since the cosine ends at 0.
         n_new: networks that a round begins with.
-        recipe: of all trainings, but for its epochs and, if given, `batch_size`.
+        recipe, batch_size: of all trainings; the recipe's own epochs and batch do not count.
         seed: of the proposals, and of every training's patterns, weights and order.
         workers: processes, as `fit_each` takes them.
 
@@ -175,8 +175,13 @@ class _Run:
         self._proposals, self._lines, self._exhausted = proposals, lines, False
         self._entries = {n: Entry(n, candidate) for n, candidate in self._proposals.all().items()}
         for line in self._lines.all:
-            training = Training(**line)
-            self._entries[training.trial].trainings[training.epochs] = training
+            try:
+                training = Training(**line)
+                self._entries[training.trial].trainings[training.epochs] = training
+            except (TypeError, KeyError) as error:
+                raise DataError(
+                    f"{self._lines.path}: {line} is no training of this study; give another output folder"
+                ) from error
         self._epochs_before = self._epochs_done
         self._tell()
 
