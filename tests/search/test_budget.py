@@ -17,10 +17,23 @@ def test_a_limit_allows_as_much_as_it_says(limit: str, cost: int) -> None:
     assert Budget(**{limit: cost - 1}).broken(NETWORK) == f"{limit}={cost - 1} but {cost}"
 
 
-def test_more_accuracy_than_the_goal_has_no_merit() -> None:
-    assert Budget(max_params=100).merit(0.97) == 0.97
-    assert Budget(min_accuracy=0.9).merit(0.97) == 0.9
-    assert Budget(min_accuracy=0.9).merit(0.8) == 0.8
+def test_half_the_errors_are_worth_as_much_anywhere_up_to_the_goal() -> None:
+    free, goal = Budget(max_params=100), Budget(min_accuracy=0.9)
+    assert free.merit(0.98) - free.merit(0.96) == pytest.approx(free.merit(0.6) - free.merit(0.2))
+    assert free.merit(1.0) > free.merit(0.999)
+    assert goal.merit(0.97) == goal.merit(0.9) == free.merit(0.9)
+    assert goal.merit(0.8) == free.merit(0.8)
+
+
+def test_networks_far_below_the_limits_are_worth_trying_for_a_goal_alone() -> None:
+    for limit in (NETWORK.n_params, 4 * NETWORK.n_params):
+        assert Budget(max_params=limit).worth_trying(NETWORK)
+    assert not Budget(max_params=NETWORK.n_params - 1).worth_trying(NETWORK)
+    far = 4 * NETWORK.n_params + 1
+    assert not Budget(max_params=far).worth_trying(NETWORK)
+    assert Budget(max_params=far, max_macs=NETWORK.n_macs).worth_trying(NETWORK)
+    assert Budget(max_params=far, min_accuracy=0.9).worth_trying(NETWORK)
+    assert Budget(min_accuracy=0.9).worth_trying(NETWORK)
 
 
 @pytest.mark.parametrize(

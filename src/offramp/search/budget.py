@@ -8,6 +8,10 @@ from offramp.search.candidate import Candidate
 
 _LIMITS = ("max_params", "max_bytes", "max_macs")
 
+LEAST_USE = 0.25
+"""The share of a limit that networks take at least, where there is one and no goal."""
+_FEWEST_ERRORS = 1e-4  # zero has no logarithm
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -37,6 +41,18 @@ class Budget:
         if goal is not None and not (math.isfinite(goal) and 0 < goal <= 1):
             raise ConfigError(f"min_accuracy={goal} must be above 0 and at most 1, as in 0.96")
 
+    def use(self, candidate: Candidate) -> float:
+        """The largest share of a limit that the network takes; 0 without limits."""
+        costs = (candidate.n_params, candidate.n_bytes, candidate.n_macs)
+        limits = (self.max_params, self.max_bytes, self.max_macs)
+        return max(
+            (cost / limit for cost, limit in zip(costs, limits, strict=True) if limit is not None), default=0
+        )
+
+    def worth_trying(self, candidate: Candidate) -> bool:
+        """Whether the network keeps every limit and, unless there is a goal, takes a fair share of one."""
+        return self.allows(candidate) and (self.min_accuracy is not None or self.use(candidate) >= LEAST_USE)
+
     def allows(self, candidate: Candidate) -> bool:
         """Whether the network keeps every limit."""
         return not self.broken(candidate)
@@ -52,5 +68,9 @@ class Budget:
         )
 
     def merit(self, accuracy: float) -> float:
-        """What more accuracy is worth: nothing above the goal, where only size counts."""
-        return accuracy if self.min_accuracy is None else min(accuracy, self.min_accuracy)
+        """What accuracy is worth: minus the logarithm of the errors, so halving them counts as much anywhere.
+
+        Nothing above the goal: there only size counts.
+        """
+        counted = accuracy if self.min_accuracy is None else min(accuracy, self.min_accuracy)
+        return -math.log10(max(1 - counted, _FEWEST_ERRORS))

@@ -41,7 +41,8 @@ class _Journal(BaseJournalBackend):
 class Proposals:
     """A study that proposes networks within the budget.
 
-    Candidates outside it, and those that there were already, are told to the study as pruned, untrained.
+    Candidates outside it or far below it, and those that there were already, are told to the study as pruned
+    and not trained.
 
     Args:
         lines: the study's journal, which a later search with the same `identity` goes on with.
@@ -94,7 +95,7 @@ class Proposals:
         while len(new) < n and n_rejected < MOST_REJECTED and not stop():
             trial = self._study.ask()
             candidate = self._space.draw(trial)
-            if candidate in seen or not self._budget.allows(candidate):
+            if candidate in seen or not self._budget.worth_trying(candidate):
                 self._study.tell(trial, state=TrialState.PRUNED)
                 n_rejected += 1
                 continue

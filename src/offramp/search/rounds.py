@@ -18,7 +18,7 @@ from offramp.search.rungs import KEEP, best, promotions
 from offramp.search.space import Space
 from offramp.train import RECIPES, Job, Recipe, fit_each
 
-_NEW_UNTIL = 0.8  # of the time; the rest is for those that are to be trained for longer
+_NEW_UNTIL = 0.88  # of the time; the rest is for those that are to be trained for longer
 STUDY, TRAININGS = "study.journal", "trainings.jsonl"
 
 
@@ -111,7 +111,8 @@ def search(
     Successive halving in rounds, over a multi-objective TPE of Optuna's. A round trains new candidates for
     `epochs[0]` epochs, together with those candidates of all earlier rounds which are among the best third of
     their rung and were not yet trained on the next. When enough networks were tried, rounds go on until
-    nobody is left to go up. Optuna learns from the first rung alone, where all candidates are equal.
+    nobody is left to go up. Without a goal, networks below a quarter of the limits are not tried. Optuna
+    learns from the first rung alone, where all candidates are equal.
 
     Reads the training and the validation split, never the test set. Each accuracy is of one training, and the
     front is a choice of the best among many: expect less of it on new samples.
