@@ -78,6 +78,12 @@ def test_findings_count_the_rows_that_hold(evidence: Evidence) -> None:
     assert findings(evidence)[0].startswith(f"Sparse rows: {holds} of 10 within 0.3 points of the paper")
 
 
+def test_networks_of_both_tables_are_named_with_the_paper_s_two_figures(evidence: Evidence) -> None:
+    found = next(words for words in findings(evidence) if words.startswith("Both tables"))
+    assert "rows 10 and 22 (95.35 and 95.43), rows 11 and 23 (95.44 and 94.88)" in found
+    assert "rows 12 and 24 (96.54 and 96.72): " in found
+
+
 def test_a_saving_names_the_smallest_dense_row_that_is_as_good(evidence: Evidence) -> None:
     _, *rows = savings_table(evidence)
     first = rows[0]

@@ -96,7 +96,7 @@ def markdown_page(evidence: Evidence, drawn: dict[str, str], csv: str) -> str:
     lines = [
         f"# {TITLE}",
         "",
-        f"Written by `{evidence.command}`; every figure of ours is measured by it.",
+        f"Written by `{evidence.command}`; every number of ours is measured by it.",
         "",
     ]
     lines += ["## What holds, and what does not", "", *(f"- {one}" for one in findings(evidence)), ""]

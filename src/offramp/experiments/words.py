@@ -1,6 +1,7 @@
 """What the evidence says, in words and cells: shared by the page and the Markdown file."""
 
 from collections import Counter
+from itertools import combinations
 
 from offramp.experiments.evidence import Evidence, RowEvidence, Saving, misprint_words
 from offramp.experiments.statistics import TOLERANCE_POINTS, VERDICTS
@@ -86,7 +87,8 @@ def findings(evidence: Evidence) -> list[str]:
         found.append(
             f"The claim of more than 4 times less storage: by our means {sum(f > 4 for f in factors)} of"
             f" {len(evidence.savings())} sparse rows have more than 4 times fewer parameters than the"
-            f" smallest dense row as good; the factors go from {min(factors):.1f} to {max(factors):.1f}."
+            f" smallest dense row as good; the factors go from {min(factors):.1f} to {max(factors):.1f},"
+            f" and {len(evidence.savings()) - len(factors)} rows are better than every dense row."
         )
     if (histogrammed := evidence.histogrammed()) is not None:
         row, run = histogrammed
@@ -95,6 +97,7 @@ def findings(evidence: Evidence) -> list[str]:
             f"Figure 3: of the weights of row {row.number} {list(row.neurons)}, {shares} are within a tenth"
             " of the largest, from the first junction to the last."
         )
+    found.append(_twice(evidence))
     if evidence.misprints:
         words = misprint_words(evidence.misprints)
         found.append(words[0].upper() + words[1:] + ".")
@@ -112,11 +115,36 @@ def _agreement(evidence: Evidence, *, sparse: bool) -> str:
     )
     rest = [f"{n[name]} {name}" for name in VERDICTS if name != "holds" and n[name]]
     others = [
-        f"row {one.row.number} {one.verdict} by {abs(off(one)):.2f} points"
+        f"row {one.row.number} {one.verdict} by {abs(off(one)):.2f} points{_where(one)}"
         for one in rows
         if one.verdict in ("above", "below")
     ]
     return "; ".join([", ".join([sentence, *rest]), *others]) + "."
+
+
+def _where(one: RowEvidence) -> str:
+    """Where the paper's figure lies, seen from ours; the verdict on a sparse row leaves that out."""
+    margin = one.accuracy.margin
+    if margin is None:
+        return ""
+    return f" ({'inside' if abs(off(one)) <= margin else 'outside'} the 95% interval)"
+
+
+def _twice(evidence: Evidence) -> str:
+    """Networks that are in both tables, with the two figures that the paper has for each."""
+    rows = [one.row for one in evidence.rows]
+    pairs = [
+        f"rows {a.number} and {b.number} ({a.accuracy_percent:.2f} and {b.accuracy_percent:.2f})"
+        for a, b in combinations(rows, 2)
+        if (a.neurons, a.out_degrees) == (b.neurons, b.out_degrees)
+    ]
+    if not pairs:
+        return ""
+    return (
+        f"Both tables have the same network in {', '.join(pairs)}: how far these are apart is how much"
+        " two runs of the paper differ. Ours are equal there: pattern, weights and order follow from the"
+        " seed."
+    )
 
 
 def savings_table(evidence: Evidence) -> list[list[str]]:
