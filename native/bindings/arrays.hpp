@@ -32,23 +32,9 @@ inline offramp::Table table(const Numbers &numbers) {
     return {numbers.data(), wide};
 }
 
-// The largest number of a table of n; negative ones count as huge.
-inline int64_t largest(const offramp::Table &table, int64_t n) {
-    int64_t top = -1;
-    offramp::with_numbers(table, [&](const auto *numbers) {
-        uint32_t most = 0;
-        for (int64_t i = 0; i < n; i++) {
-            const auto number = static_cast<uint32_t>(numbers[i]);
-            most = most > number ? most : number;
-        }
-        if (n) top = most;
-    });
-    return top;
-}
-
 inline offramp::Junction junction(const offramp::Table &table, int64_t n_blocks, int64_t degree, int64_t n_in, int64_t r,
                                   int64_t c) {
-    const int64_t top = largest(table, n_blocks * degree);
+    const int64_t n = n_blocks * degree, top = n ? offramp::find(nullptr)->largest(table, n) : -1;
     if (top >= n_in / r) throw nb::index_error("index table points outside of the junction");
     if (top + 1 != n_in / r) throw nb::index_error("the last inputs of the junction have no edge, so its width is another");
     return {n_in, n_blocks, degree, r, c, table};

@@ -6,5 +6,5 @@
 
 namespace offramp {
 extern const Kernels kernels_avx2{"avx2", avx2::forward, avx2::forward_bfloat16, avx2::grad_weight,
-                                    avx2::train_step};
+                                    avx2::largest, avx2::train_step};
 }  // namespace offramp

@@ -6,5 +6,5 @@
 
 namespace offramp {
 extern const Kernels kernels_avx512{"avx512", avx512::forward, avx512::forward_bfloat16, avx512::grad_weight,
-                                    avx512::train_step};
+                                    avx512::largest, avx512::train_step};
 }  // namespace offramp

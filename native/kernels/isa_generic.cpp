@@ -6,5 +6,5 @@
 
 namespace offramp {
 extern const Kernels kernels_generic{"generic", generic::forward, generic::forward_bfloat16, generic::grad_weight,
-                                    generic::train_step};
+                                    generic::largest, generic::train_step};
 }  // namespace offramp

@@ -58,6 +58,9 @@ struct Kernels {
     void (*grad_weight)(const Junction &, const float *x, const float *dy, float *dweight, float *dbias,
                         int64_t batch, int threads);
 
+    // The largest of n > 0 numbers of a table; negative ones count as huge.
+    int64_t (*largest)(const Table &, int64_t n);
+
     // One step of training a whole network, see train_step.hpp; gives the loss.
     double (*train_step)(const Network &, const Batch &, const Adam &);
 };

@@ -11,6 +11,23 @@
 
 namespace offramp::OFFRAMP_ISA {
 
+// Read once a call, before any kernel follows the numbers: with vectors it costs a fraction of a single sample.
+inline int64_t largest(const Table &table, int64_t n) {
+    int64_t top = 0;
+    if (table.wide) {
+        const auto *numbers = static_cast<const uint32_t *>(table.data);
+        uint32_t most = 0;
+        for (int64_t i = 0; i < n; i++) most = most > numbers[i] ? most : numbers[i];
+        top = most;
+    } else {
+        const auto *numbers = static_cast<const uint16_t *>(table.data);
+        uint16_t most = 0;
+        for (int64_t i = 0; i < n; i++) most = most > numbers[i] ? most : numbers[i];
+        top = most;
+    }
+    return top;
+}
+
 // Lane g * C + o of the result is p[g].
 template <int C, int... L>
 OFFRAMP_INLINE vec repeat_each(vec v, std::integer_sequence<int, L...>) {
