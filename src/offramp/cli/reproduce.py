@@ -70,10 +70,11 @@ def reproduce(
 ) -> None:
     """Train the 30 networks of the paper's Tables I and II and hold them against it.
 
-    Every row is trained on MNIST with several seeds, several networks at once; the test
-    images are read once for each, after its last epoch. Interrupted, the same command goes
-    on where it was; with more --seeds it adds to what is there. The output folder gets
-    results.json, results.csv and report.html with Figures 3, 4 and 5.
+    Every row is trained on MNIST with several seeds, several networks at once;
+    the test images are read once for each, after its last epoch. Interrupted,
+    the same command goes on where it was; with more --seeds it adds to what is
+    there. The output folder gets results.json, results.csv and report.html with
+    Figures 3, 4 and 5.
 
     [bold]Examples[/bold]
 

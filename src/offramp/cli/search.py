@@ -79,11 +79,12 @@ def search(
 ) -> None:
     """Search for the networks with the best accuracy for their parameters, under a budget or for a goal.
 
-    Widths, out-degrees, blocks, dense junctions and the pooling of images are chosen by
-    training: all for a few epochs, the better ones for longer. Accuracies are of the
-    validation split; the test set is never read. Writes the networks that no other beats as
-    files for offramp train --config. Without a goal, networks below a quarter of the
-    limits are not tried. Interrupted, the same command goes on where it was.
+    Widths, out-degrees, blocks, dense junctions and the pooling of images are
+    chosen by training: all for a few epochs, the better ones for longer.
+    Accuracies are of the validation split; the test set is never read. Writes
+    the networks that no other beats as files for offramp train --config. Without
+    a goal, networks below a quarter of the limits are not tried. Interrupted,
+    the same command goes on where it was.
 
     [bold]Examples[/bold]
 
