@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 from offramp.bundle import read
 from offramp.cli import training
-from offramp.cli.spread import spread
+from offramp.experiments import spread
 
 Cli = Callable[..., Any]
 

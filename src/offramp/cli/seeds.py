@@ -14,9 +14,9 @@ from offramp.bundle import check_writable
 from offramp.bundle.store import MANIFEST
 from offramp.cli.console import note, print_line, print_wide
 from offramp.cli.order import Order, bundle_name, discard
-from offramp.cli.spread import spread
 from offramp.cli.training import untrained
 from offramp.errors import ConfigError
+from offramp.experiments import spread
 from offramp.train import Watch, Work, expected_s, run_each
 
 _COLUMNS = (("seed", ""), ("tail", "%"), ("exit", "%"), ("exits", "%"), ("threshold", ""), ("trained", "s"))
