@@ -39,6 +39,8 @@ def grad_weight(
     """dweight and dbias of `forward`, summed over the batch."""
     r, c = block
     batch = len(x)
+    if not batch:  # einsum over nothing leaves its result as the memory was
+        return np.zeros((*table.shape, r * c), x.dtype), np.zeros(len(table) * c, dy.dtype)
     gathered = x.reshape(batch, x.shape[1] // r, r)[:, table]
     dw = np.einsum("boki,boj->okij", gathered, dy.reshape(batch, len(table), c))
     return dw.reshape(*table.shape, r * c), dy.sum(axis=0)
