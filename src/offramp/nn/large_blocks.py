@@ -19,6 +19,9 @@ def are_large(n_blocks: int, r: int, c: int) -> bool:
 
 def forward(x: Tensor, weight: Tensor, bias: Tensor | None, table: Tensor, r: int, c: int) -> Tensor:
     """y (batch, n_out)."""
+    if table.numel() == 1:
+        product = weight.view(r, c)
+        return x @ product if bias is None else torch.addmm(bias, x, product)
     y = x.new_empty((x.shape[0], len(table) * c))
     for outputs, inputs, at in _runs(table, r, c):
         part = y[:, outputs]
