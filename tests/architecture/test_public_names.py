@@ -32,7 +32,7 @@ PUBLIC = {
     "plan": "JunctionSpeed measure_junction measure_part",
     "report": """
         NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence html_page
-        printable read_result results_table threshold_sweep to_json
+        printable read_result render_page results_table threshold_sweep to_json
     """,
     "runtime": """
         Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network ShapedLink TailServer models_of serve

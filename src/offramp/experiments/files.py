@@ -3,10 +3,8 @@
 import base64
 import json
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
 from pathlib import Path
 
-from offramp.errors import MissingDependencyError
 from offramp.experiments.evidence import Evidence
 from offramp.experiments.figures import figures
 from offramp.experiments.runs import runs_csv
@@ -20,6 +18,7 @@ from offramp.experiments.words import (
     method,
     savings_table,
 )
+from offramp.report import render_page
 
 TITLE = "The paper's networks, trained again"
 
@@ -60,19 +59,8 @@ def html_page(evidence: Evidence) -> str:
     Raises:
         MissingDependencyError: jinja2 or matplotlib is not installed.
     """
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError as error:
-        raise MissingDependencyError(
-            "the page needs jinja2, which is not installed; run: pip install 'offramp[report]'"
-        ) from error
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(
-        files("offramp.experiments").joinpath("page.html.j2").read_text("utf-8")
-    )
-    return template.render(
+    return render_page(
+        "offramp.experiments",
         title=TITLE,
         evidence=evidence,
         columns=COLUMNS,

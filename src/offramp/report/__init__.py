@@ -1,7 +1,7 @@
 """What a measurement gave: values, one table for the terminal, one page for the browser. No Torch."""
 
 from offramp.report.figures import accuracy_against_bytes, confidence, threshold_sweep
-from offramp.report.page import html_page
+from offramp.report.page import html_page, render_page
 from offramp.report.printable import printable
 from offramp.report.result import NetworkRecord, Result, Row, accuracy_margin, read_result, to_json
 from offramp.report.table import results_table
@@ -16,6 +16,7 @@ __all__ = [
     "html_page",
     "printable",
     "read_result",
+    "render_page",
     "results_table",
     "threshold_sweep",
     "to_json",

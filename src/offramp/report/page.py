@@ -10,11 +10,11 @@ from offramp.report.result import Result, accuracy_margin
 from offramp.report.table import COLUMNS
 
 
-def html_page(result: Result) -> str:
-    """The page as text.
+def render_page(package: str, **values: Any) -> str:
+    """`page.html.j2` of the package with these values.
 
     Raises:
-        MissingDependencyError: jinja2 or matplotlib is not installed.
+        MissingDependencyError: jinja2 is not installed.
     """
     try:
         from jinja2 import Environment, StrictUndefined
@@ -26,8 +26,18 @@ def html_page(result: Result) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    template = environment.from_string(files("offramp.report").joinpath("page.html.j2").read_text("utf-8"))
-    return template.render(
+    template = environment.from_string(files(package).joinpath("page.html.j2").read_text("utf-8"))
+    return template.render(**values)
+
+
+def html_page(result: Result) -> str:
+    """The page as text.
+
+    Raises:
+        MissingDependencyError: jinja2 or matplotlib is not installed.
+    """
+    return render_page(
+        "offramp.report",
         result=result,
         columns=COLUMNS,
         groups=_groups(result),
