@@ -1,20 +1,15 @@
 """Several networks trained on the same data, streamed over the same link, compared. Imports Torch."""
 
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
-import offramp
 from offramp.bundle import Bundle, LinearLayer, Part, SparseLinearLayer, part_bytes, write
 from offramp.cli.console import note, progress
+from offramp.cli.environment import environment
 from offramp.cli.measure import Stream
 from offramp.cli.tail_process import tail_process
 from offramp.cli.training import Design, train_bundle
@@ -68,7 +63,7 @@ def compare(designs: Mapping[str, Design], dataset: Dataset, settings: Settings,
             "samples": len(stream.labels),
             "test samples": n_test,
         },
-        environment=_environment(),
+        environment=environment(),
     )
 
 
@@ -161,24 +156,3 @@ def _method(dataset: Dataset, settings: Settings, *, n_streamed: int, n_test: in
         "Multiply-adds on the edge are those that were executed: head and tail in mode local, none in remote,"
         " the head in split, head and exit in split+exit.",
     ]
-
-
-def _environment() -> dict[str, Any]:
-    return {
-        "offramp": offramp.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": str(torch.__version__),
-        "system": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _processor() -> str:
-    """The processor's name where the system tells it, else its architecture."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

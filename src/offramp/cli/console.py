@@ -46,6 +46,22 @@ def notes_of(package: str) -> Iterator[None]:
         logger.removeHandler(notes)
 
 
+@contextmanager
+def resumable(folder: Path, *patterns: str) -> Iterator[None]:
+    """Tell what the training logs and, when it is interrupted, that the same command goes on.
+
+    Args:
+        patterns: globs in the folder of which one file means that there is something to go on from.
+    """
+    try:
+        with notes_of("offramp.train"):
+            yield
+    except KeyboardInterrupt:
+        if any(file for pattern in patterns for file in folder.glob(pattern)):
+            note("interrupted; the same command goes on where it was")
+        raise
+
+
 def progress() -> Progress:
     """Bars on standard error; nothing where that is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -1,9 +1,8 @@
 """offramp reproduce: the paper's tables, trained again."""
 
-import platform
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,9 +11,8 @@ import typer
 from rich import box
 from rich.table import Table
 
-import offramp
 from offramp.cli import arguments
-from offramp.cli.console import check_file, note, notes_of, print_json, print_line, print_wide
+from offramp.cli.console import check_file, note, print_json, print_line, print_wide, resumable
 from offramp.cli.options import MAX_THREADS, DataDir
 from offramp.errors import ConfigError
 
@@ -85,6 +83,7 @@ def reproduce(
     """
     for package in ("torch", "jinja2", "matplotlib"):  # missing: say so now, not after the work
         import_module(package)
+    from offramp.cli.environment import environment
     from offramp.data import load
     from offramp.experiments import (
         Evidence,
@@ -102,7 +101,7 @@ def reproduce(
     _check_output(output, markdown)
     started = time.monotonic()
     dataset = load("mnist", data_dir=data_dir)
-    with _goes_on(output):
+    with resumable(output, "**/checkpoint.safetensors", "runs/*.json"):
         runs = _trained(chosen, range(seeds), settings, dataset, output, workers)
     evidence = Evidence(
         rows=gather(chosen, runs),
@@ -110,7 +109,7 @@ def reproduce(
         seeds=tuple(range(seeds)),
         command=_command(rows, seeds, recipe, pattern, block, markdown),
         seconds=time.monotonic() - started,
-        environment=_environment(),
+        environment=environment(),
     )
     written = write_files(evidence, output)
     if markdown is not None:
@@ -190,18 +189,6 @@ def _check_output(output: Path, markdown: Path | None) -> None:
         check_file(markdown)
 
 
-@contextmanager
-def _goes_on(output: Path) -> Iterator[None]:
-    """Tell what the training logs, and when it is interrupted, that the same command goes on."""
-    try:
-        with notes_of("offramp.train"):
-            yield
-    except KeyboardInterrupt:
-        if any(output.rglob("checkpoint.safetensors")) or any(output.glob("runs/*.json")):
-            note("interrupted; the same command goes on where it was")
-        raise
-
-
 def _command(
     rows: str, seeds: int, recipe: str, pattern: str, block: str | None, markdown: Path | None
 ) -> str:
@@ -211,18 +198,3 @@ def _command(
     options += [("--markdown", "" if markdown is None or markdown.is_absolute() else str(markdown), "")]
     given = [f"{name} {value}" for name, value, default in options if value not in ("", default)]
     return " ".join(["offramp reproduce", *given])
-
-
-def _environment() -> dict[str, Any]:
-    import numpy as np
-    import torch
-
-    from offramp.train.pool import n_cores
-
-    return {
-        "offramp": offramp.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": str(torch.__version__),
-        "cores": n_cores(),
-    }

@@ -1,8 +1,6 @@
 """offramp train: from data to a bundle."""
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +10,7 @@ import typer
 from offramp.bundle import check_writable
 from offramp.cli import arguments
 from offramp.cli.config import Config
-from offramp.cli.console import note, notes_of, print_json, print_line
+from offramp.cli.console import print_json, print_line, resumable
 from offramp.cli.options import MAX_THREADS, Data, DataDir, Label
 from offramp.errors import ConfigError
 
@@ -152,7 +150,7 @@ def train(
     )
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     report: dict[str, Any]
-    with _goes_on(checkpoint):
+    with resumable(checkpoint, "**/checkpoint.safetensors"):
         if seeds > 1:
             asked = range(seed, seed + seeds)
             report = train_seeds(order, output, asked, checkpoint, workers=workers, overwrite=overwrite)
@@ -165,18 +163,6 @@ def train(
         print_seeds(report)
     else:
         _print(report)
-
-
-@contextmanager
-def _goes_on(checkpoint: Path) -> Iterator[None]:
-    """Tell what the training logs, and when it is interrupted, that the same command goes on, if it does."""
-    try:
-        with notes_of("offramp.train"):
-            yield
-    except KeyboardInterrupt:
-        if any(checkpoint.rglob("checkpoint.safetensors")):
-            note("interrupted; the same command goes on where it was")
-        raise
 
 
 def _print(summary: dict[str, Any]) -> None:
