@@ -67,7 +67,8 @@ def test_what_is_no_option_is_refused_by_name(cli: Cli, config: Path, text: str,
 
 def test_a_file_that_is_not_there_is_named(cli: Cli) -> None:
     assert (
-        cli("train", "--config", "absent.toml", "-o", "m").error == "absent.toml: No such file or directory"
+        cli("train", "--config", "absent.toml", "-o", "m").error
+        == "absent.toml: no such file; give a TOML file of options, as offramp search writes"
     )
 
 

@@ -63,6 +63,10 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             return tomllib.load(file)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path}: no such file; give a TOML file of options, as offramp search writes"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: no TOML file: {error}; write lines as in pool = 2") from error
 
