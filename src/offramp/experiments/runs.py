@@ -106,7 +106,9 @@ def run_name(row: PaperRow, settings: Settings, seed: int) -> str:
 def histograms(model: nn.Module) -> list[Histogram]:
     """The weights of each dense junction of a model, all counted over the same range."""
     weights = [
-        layer.weight.detach().numpy().ravel() for layer in model.modules() if isinstance(layer, nn.Linear)
+        layer.weight.detach().double().numpy().ravel()  # in float32 the outermost can miss the last bin
+        for layer in model.modules()
+        if isinstance(layer, nn.Linear)
     ]
     limit = max(float(np.abs(w).max()) for w in weights)
     return [
