@@ -11,6 +11,7 @@ using offramp::Parameter;
 namespace {
 
 using Labels = In<int64_t, 1>;
+using Shares = In<float, 2>;
 using Flat = Out<1>;
 
 // The arrays are kept alive; their memory is read and written in place at every step.
@@ -41,11 +42,14 @@ class TrainStep {
         tables_.insert(tables_.end(), {table, reverse_table});
     }
 
-    double step(In<float, 2> x, Labels labels, Labels rows, double exit_weight, double learning_rate, double beta1,
-                double beta2, double epsilon, int64_t step, const std::optional<std::string> &isa) {
+    // One of labels (n,) and shares (n, n_classes) says what is to come out; the other is none.
+    double step(In<float, 2> x, const std::optional<Labels> &labels, const std::optional<Shares> &shares, Labels rows,
+                double exit_weight, double learning_rate, double beta1, double beta2, double epsilon, int64_t step,
+                const std::optional<std::string> &isa) {
         const offramp::Network network{view(0), view(1), view(2), static_cast<float>(exit_weight)};
-        check(network, x, labels, rows);
-        const offramp::Batch batch{x.data(), rows.data(), labels.data(), static_cast<int64_t>(rows.size())};
+        check(network, x, labels, shares, rows);
+        const offramp::Batch batch{x.data(), rows.data(), labels ? labels->data() : nullptr,
+                                   shares ? shares->data() : nullptr, static_cast<int64_t>(rows.size())};
         const offramp::Kernels &k = kernels(isa);
         nb::gil_scoped_release release;
         return k.train_step(network, batch, {learning_rate, beta1, beta2, epsilon, step});
@@ -61,7 +65,8 @@ class TrainStep {
         return {value.data(), mean.data(), square.data(), static_cast<int64_t>(value.size())};
     }
 
-    static void check(const offramp::Network &n, const In<float, 2> &x, const Labels &labels, const Labels &rows) {
+    static void check(const offramp::Network &n, const In<float, 2> &x, const std::optional<Labels> &labels,
+                      const std::optional<Shares> &shares, const Labels &rows) {
         if (!n.tail.n || (n.exit.n && !n.head.n)) throw nb::value_error("a network needs a tail, and a head for an exit");
         const offramp::Stack &first = n.head.n ? n.head : n.tail;
         const int64_t n_classes = n.tail.layers[n.tail.n - 1].n_out();
@@ -71,12 +76,17 @@ class TrainStep {
                     throw nb::value_error("exit and tail take what the head gives");
         if (n.exit.n && n.exit.layers[n.exit.n - 1].n_out() != n_classes)
             throw nb::value_error("exit and tail have one score for each class");
-        if (static_cast<int64_t>(x.shape(1)) != first.layers[0].n_in() || x.shape(0) != labels.size() || !rows.size())
-            throw nb::value_error("samples and labels do not fit the network");
+        const size_t n_samples = x.shape(0);
+        const bool fits = labels ? !shares && labels->size() == n_samples
+                                 : shares && shares->shape(0) == n_samples &&
+                                       static_cast<int64_t>(shares->shape(1)) == n_classes;
+        if (static_cast<int64_t>(x.shape(1)) != first.layers[0].n_in() || !fits || !rows.size())
+            throw nb::value_error("samples and targets do not fit the network");
         for (size_t i = 0; i < rows.size(); i++) {
             const int64_t row = rows.data()[i];
-            if (row < 0 || row >= static_cast<int64_t>(labels.size())) throw nb::index_error("no such sample");
-            const int64_t label = labels.data()[row];
+            if (row < 0 || row >= static_cast<int64_t>(n_samples)) throw nb::index_error("no such sample");
+            if (!labels) continue;
+            const int64_t label = labels->data()[row];
             if (label < 0 || label >= n_classes) throw nb::index_error("a label is no class of the network");
         }
     }
@@ -97,7 +107,8 @@ void register_network(nb::module_ &m) {
              nb::arg("weight_mean").noconvert(), nb::arg("weight_square").noconvert(),
              nb::arg("bias").noconvert().none(), nb::arg("bias_mean").noconvert().none(),
              nb::arg("bias_square").noconvert().none())
-        .def("step", &TrainStep::step, nb::arg("x").noconvert(), nb::arg("labels").noconvert(),
-             nb::arg("rows").noconvert(), nb::arg("exit_weight"), nb::arg("learning_rate"), nb::arg("beta1"),
-             nb::arg("beta2"), nb::arg("epsilon"), nb::arg("step"), nb::arg("isa").none());
+        .def("step", &TrainStep::step, nb::arg("x").noconvert(), nb::arg("labels").noconvert().none(),
+             nb::arg("shares").noconvert().none(), nb::arg("rows").noconvert(), nb::arg("exit_weight"),
+             nb::arg("learning_rate"), nb::arg("beta1"), nb::arg("beta2"), nb::arg("epsilon"), nb::arg("step"),
+             nb::arg("isa").none());
 }

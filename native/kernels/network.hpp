@@ -41,7 +41,8 @@ struct Network {
 struct Batch {
     const float *x;         // all samples, (n, n_in)
     const int64_t *rows;    // those of this batch
-    const int64_t *labels;  // of all samples
+    const int64_t *labels;  // of all samples; null where there are shares
+    const float *shares;    // of all samples, (n, n_classes): what each class is to get, 1 in all; null for labels
     int64_t size;
 };
 

@@ -27,8 +27,11 @@ OFFRAMP_INLINE vec exp_of_negative(vec x) {
 
 // Turns scores (n_classes rows of T floats) into the derivative of `weight` times the sum of the samples'
 // cross-entropies; gives that sum, unweighted. Lanes from `samples` on get zero.
+// What is to come out is a label for each sample, or, where `shares` is not null, its share of every class: rows of T
+// floats like the scores, 1 over the classes of a sample, 0 in the lanes from `samples` on.
 template <int T>
-inline double cross_entropy(float *scores, int64_t n_classes, const int64_t *labels, int64_t samples, float weight) {
+inline double cross_entropy(float *scores, int64_t n_classes, const int64_t *labels, const float *shares,
+                            int64_t samples, float weight) {
     double loss = 0;
     for (int64_t s = 0; s < samples; s += W) {
         const int64_t lanes = smaller(W, samples - s);
@@ -37,23 +40,26 @@ inline double cross_entropy(float *scores, int64_t n_classes, const int64_t *lab
             const vec v = load(scores + k * T + s);
             top = v > top ? v : top;
         }
-        vec total = {};
-        float own[W];  // each sample's score of its own class, above the top one
-        for (int64_t i = 0; i < lanes; i++) own[i] = scores[labels[i + s] * T + s + i] - top[i];
+        vec total = {}, own = {};  // each sample's score of its own classes, above the top one
+        if (!shares)
+            for (int64_t i = 0; i < lanes; i++) own[i] = scores[labels[i + s] * T + s + i] - top[i];
         for (int64_t k = 0; k < n_classes; k++) {
-            const vec e = exp_of_negative(load(scores + k * T + s) - top);
+            const vec above = load(scores + k * T + s) - top, e = exp_of_negative(above);
+            if (shares) own += load(shares + k * T + s) * above;
             store(scores + k * T + s, e);
             total += e;
         }
         for (int64_t i = 0; i < lanes; i++) loss += static_cast<double>(__builtin_logf(total[i])) - own[i];
-        float share[W];
-        for (int64_t i = 0; i < W; i++) share[i] = i < lanes ? weight / total[i] : 0.0f;
-        const vec shares = load(share);
+        float scale[W];
+        for (int64_t i = 0; i < W; i++) scale[i] = i < lanes ? weight / total[i] : 0.0f;
+        const vec scales = load(scale);
         for (int64_t k = 0; k < n_classes; k++) {
-            const vec p = load(scores + k * T + s) * shares;
-            store(scores + k * T + s, p);
+            vec d = load(scores + k * T + s) * scales;
+            if (shares) d -= load(shares + k * T + s) * weight;
+            store(scores + k * T + s, d);
         }
-        for (int64_t i = 0; i < lanes; i++) scores[labels[i + s] * T + s + i] -= weight;
+        if (!shares)
+            for (int64_t i = 0; i < lanes; i++) scores[labels[i + s] * T + s + i] -= weight;
     }
     return loss;
 }

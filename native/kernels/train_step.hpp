@@ -112,9 +112,9 @@ inline double train_step(const Network &net, const Batch &batch, const Adam &set
     Workspace work[MAX_LAYERS];
     int64_t widest = 0;
     Arena arena{nullptr, 0};
-    float *gradients = nullptr, *xt = nullptr, *d[4] = {};
+    float *gradients = nullptr, *xt = nullptr, *shares = nullptr, *d[4] = {};
     const Stack &first = net.head.n ? net.head : net.tail;
-    const int64_t n_in = first.layers[0].n_in();
+    const int64_t n_in = first.layers[0].n_in(), n_classes = net.tail.layers[net.tail.n - 1].n_out();
     for (int pass = 0; pass < 2; pass++) {  // count, then hand out; the gradients lie side by side
         if (pass) arena = {scratch(Scratch::network, arena.used), 0};
         gradients = arena.take(0);
@@ -139,6 +139,7 @@ inline double train_step(const Network &net, const Batch &batch, const Adam &set
                 if (pass) turn_weights(l.turned, l.weight.value, work[k].turned, 1);
             }
         xt = arena.take(n_in * TILE);
+        if (batch.shares) shares = arena.take(n_classes * TILE);
         for (float *&buffer : d) buffer = arena.take(widest * TILE);
     }
 
@@ -149,16 +150,18 @@ inline double train_step(const Network &net, const Batch &batch, const Adam &set
         const int64_t samples = smaller(TILE, batch.size - b0), vectors = (samples + W - 1) / W;
         const int64_t *rows = batch.rows + b0;
         int64_t labels[TILE];
-        for (int64_t s = 0; s < samples; s++) labels[s] = batch.labels[rows[s]];
+        if (batch.shares)
+            pack_rows<TILE>([&](int64_t s) { return batch.shares + rows[s] * n_classes; }, n_classes, samples, shares);
+        else
+            for (int64_t s = 0; s < samples; s++) labels[s] = batch.labels[rows[s]];
         pack_rows<TILE>([&](int64_t s) { return batch.x + rows[s] * n_in; }, n_in, samples, xt);
 
         const float *features = stack_forward(net.head, head, xt, vectors);
         float *d_features = nullptr;
         auto branch = [&](const Stack &stack, const Workspace *space, float weight, float *a, float *b) {
             const float *scores = stack_forward(stack, space, features, vectors);
-            const Layer &last = stack.layers[stack.n - 1];
-            std::memcpy(a, scores, last.n_out() * TILE * sizeof(float));
-            const double loss = cross_entropy<TILE>(a, last.n_out(), labels, samples, weight * share);
+            std::memcpy(a, scores, n_classes * TILE * sizeof(float));
+            const double loss = cross_entropy<TILE>(a, n_classes, labels, shares, samples, weight * share);
             d_features = stack_backward(stack, space, features, a, b, net.head.n > 0, vectors);
             return loss;
         };

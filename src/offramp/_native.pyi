@@ -73,6 +73,7 @@ class TrainStep:
         self,
         x: Any,
         labels: Any,
+        shares: Any,
         rows: Any,
         exit_weight: float,
         learning_rate: float,

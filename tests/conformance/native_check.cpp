@@ -64,17 +64,17 @@ static int check(const Kernels &kernels, const Case &k) {
 }
 
 // One dense layer of 3 scores, trained for one step with Adam: after it every weight has moved by the learning rate
-// against the sign of its gradient, which plain loops compute here.
-static int check_train_step(const Kernels &kernels) {
+// against the sign of its gradient, which plain loops compute here. `soft` gives each label as its share of a sample.
+static int check_train_step(const Kernels &kernels, bool soft) {
     const int64_t n_in = 5, n_out = 3, batch = 70;
     uint32_t state = 7;
-    std::vector<float> x(batch * n_in), w(n_out * n_in), zero(w.size()), zero2(w.size());
+    std::vector<float> x(batch * n_in), w(n_out * n_in), zero(w.size()), zero2(w.size()), shares(batch * n_out);
     for (auto *v : {&x, &w})
         for (float &f : *v) f = noise(state);
     std::vector<int64_t> rows(batch), labels(batch);
     std::vector<double> gradient(w.size()), loss(1);
     for (int64_t s = 0; s < batch; s++) {
-        rows[s] = s, labels[s] = s % n_out;
+        rows[s] = s, labels[s] = s % n_out, shares[s * n_out + s % n_out] = 1.0f;
         double e[n_out], total = 0;
         for (int64_t o = 0; o < n_out; o++) {
             double score = 0;
@@ -93,8 +93,9 @@ static int check_train_step(const Kernels &kernels) {
     const Layer layer{{n_out, 1, 1, n_out, n_in, {&block, false}}, {n_in, 1, 1, n_in, n_out, {&block, false}}, false, false,
                       {w.data(), zero.data(), zero2.data(), n_out * n_in}, {}};
     const Network network{{nullptr, 0}, {nullptr, 0}, {&layer, 1}, 0.0f};
-    const std::vector<float> have{static_cast<float>(
-        kernels.train_step(network, {x.data(), rows.data(), labels.data(), batch}, {0.5, 0.9, 0.999, 1e-12, 1}))};
+    const Batch samples{x.data(), rows.data(), soft ? nullptr : labels.data(), soft ? shares.data() : nullptr, batch};
+    const std::vector<float> have{
+        static_cast<float>(kernels.train_step(network, samples, {0.5, 0.9, 0.999, 1e-12, 1}))};
     return differs(kernels.name, "loss", have, loss) + differs(kernels.name, "train_step", w, moved);
 }
 
@@ -106,7 +107,7 @@ int main() {
     int wrong = 0;
     for (int i = 0; i < n; i++) {
         for (const Case &k : cases) wrong += check(*all[i], k);
-        wrong += check_train_step(*all[i]);
+        for (bool soft : {false, true}) wrong += check_train_step(*all[i], soft);
     }
     std::printf("openmp=%d wrong=%d\n", has_openmp(), wrong);
     return wrong != 0;

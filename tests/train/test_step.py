@@ -39,6 +39,11 @@ def _width(model: nn.Module) -> int:
     return next(m.in_features for m in model.modules() if isinstance(m, SparseLinear | nn.Linear))
 
 
+def _scores(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    output = model(x)
+    return output[1] if isinstance(output, tuple) else output
+
+
 def _steps(model: nn.Module, isa: str | None = None) -> tuple[AutogradStep, FusedStep, nn.Module]:
     """Both steps, from the same weights; and the model that the native one trains."""
     twin = copy.deepcopy(model)
@@ -50,15 +55,19 @@ def _steps(model: nn.Module, isa: str | None = None) -> tuple[AutogradStep, Fuse
     )
 
 
+@pytest.mark.parametrize("soft", [False, True], ids=["labels", "shares"])
 @pytest.mark.parametrize("isa", available_isas())
 @pytest.mark.parametrize("name", MODELS)
-def test_it_gives_the_losses_and_weights_of_autograd_over_100_steps(name: str, isa: str) -> None:
+def test_it_gives_the_losses_and_weights_of_autograd_over_100_steps(name: str, isa: str, soft: bool) -> None:
     torch.manual_seed(3)
     model = MODELS[name]()
     model = model if isinstance(model, nn.Sequential | SplitModel) else nn.Sequential(model)
     assert qualifies(model)
     autograd, fused, twin = _steps(model, isa)
     x, y = torch.rand(300, _width(model)), torch.randint(0, 3, (300,))
+    if soft:  # from nearly a label to nearly even
+        n_classes = _scores(model, x).shape[1]
+        y = torch.softmax(torch.randn(300, n_classes) * torch.logspace(-1, 2, 300)[:, None], dim=1)
     for step in range(100):
         rows = torch.randperm(300)[: (64, 1, 37, 130)[step % 4]]  # whole tiles and rests
         assert fused(x, y, rows) == pytest.approx(autograd(x, y, rows), abs=1e-5)
@@ -150,7 +159,29 @@ def test_a_label_that_is_no_class_never_reaches_the_kernel() -> None:
         fused(torch.rand(4, 8), torch.zeros(4, dtype=torch.int64), torch.tensor([4]))
 
 
-def test_samples_of_another_width_are_refused() -> None:
+def test_shares_of_one_class_alone_are_its_label() -> None:
+    x, y, rows = torch.rand(90, 64), torch.randint(0, 10, (90,)), torch.arange(90)
+    model = MODELS["split, blocks"]()
+    _, by_label, labelled = _steps(model)
+    _, by_share, shared = _steps(model)
+    one_hot = torch.nn.functional.one_hot(y, 10).float()
+    for _ in range(20):
+        assert by_share(x, one_hot, rows) == pytest.approx(by_label(x, y, rows), abs=1e-6)
+    for mine, theirs in zip(shared.parameters(), labelled.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("x", "targets"),
+    [
+        (torch.rand(4, 7), torch.zeros(4, dtype=torch.int64)),
+        (torch.rand(4, 8), torch.zeros(5, dtype=torch.int64)),
+        (torch.rand(4, 8), torch.zeros(4, 2)),
+        (torch.rand(4, 8), torch.zeros(3, 3)),
+    ],
+    ids=["another width", "more labels", "shares of other classes", "fewer shares"],
+)
+def test_samples_and_targets_that_do_not_fit_are_refused(x: torch.Tensor, targets: torch.Tensor) -> None:
     _, fused, _ = _steps(MLP([8, 4, 3]))
-    with pytest.raises(ConfigError, match="samples and labels do not fit the network"):
-        fused(torch.rand(4, 7), torch.zeros(4, dtype=torch.int64), torch.arange(4))
+    with pytest.raises(ConfigError, match="samples and targets do not fit the network"):
+        fused(x, targets, torch.arange(3))

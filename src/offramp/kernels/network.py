@@ -75,7 +75,7 @@ class TrainStep:
     def __call__(
         self,
         x: Float32Array,
-        labels: npt.NDArray[np.int64],
+        targets: npt.NDArray[np.int64] | Float32Array,
         rows: npt.NDArray[np.int64],
         *,
         learning_rate: float,
@@ -85,11 +85,12 @@ class TrainStep:
         epsilon: float = 1e-8,
         isa: str | None = None,
     ) -> float:
-        """Train on the samples `rows` of x and labels; gives their loss before the update.
+        """Train on the samples `rows` of x and targets; gives their loss before the update.
 
         Args:
             x: all samples, (n, n_in), contiguous.
-            labels: their classes, (n,).
+            targets: as Torch's `cross_entropy` takes them: the classes of all samples, (n,) int64, or each
+                sample's share of every class, (n, n_classes) contiguous float32, 1 in all.
             rows: which of them are the batch, (batch,).
             step: of Adam, counted from 1.
 
@@ -98,8 +99,9 @@ class TrainStep:
             DataError: a label that is no class, or a row that is no sample.
         """
         settings = (self._exit_weight, learning_rate, beta1, beta2, epsilon, step, isa)
+        labels, shares = (targets, None) if targets.ndim == 1 else (None, targets)
         try:
-            return float(self._native.step(x, labels, rows, *settings))
+            return float(self._native.step(x, labels, shares, rows, *settings))
         except ValueError as error:
             raise ConfigError(f"{error}; give the layers and the data of one network") from error
         except IndexError as error:

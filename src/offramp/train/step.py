@@ -25,8 +25,12 @@ _MANY_MACS = 16_000_000  # forward, in a step: about a millisecond of the native
 class Step(Protocol):
     """What a training loop calls."""
 
-    def __call__(self, x: Tensor, labels: Tensor, rows: Tensor) -> float:
-        """Train on the samples `rows` (batch,) of x (n, n_in), labels (n,); gives their loss before."""
+    def __call__(self, x: Tensor, targets: Tensor, rows: Tensor) -> float:
+        """Train on the samples `rows` (batch,) of x (n, n_in); gives their loss before.
+
+        Args:
+            targets: labels (n,), or shares of the classes (n, n_classes) float32.
+        """
 
 
 class AutogradStep:
@@ -39,8 +43,8 @@ class AutogradStep:
     def __init__(self, model: nn.Module, optimizer: Adam, *, exit_weight: float) -> None:
         self._model, self._optimizer, self._exit_weight = model, optimizer, exit_weight
 
-    def __call__(self, x: Tensor, labels: Tensor, rows: Tensor) -> float:
-        loss = self._loss(self._model(x.index_select(0, rows)), labels.index_select(0, rows))
+    def __call__(self, x: Tensor, targets: Tensor, rows: Tensor) -> float:
+        loss = self._loss(self._model(x.index_select(0, rows)), targets.index_select(0, rows))
         value = loss.item()
         if math.isfinite(value):  # else the weights stay what they are
             self._optimizer.zero_grad()
@@ -48,12 +52,12 @@ class AutogradStep:
             self._optimizer.step()
         return value
 
-    def _loss(self, output: Tensor | tuple[Tensor, Tensor], labels: Tensor) -> Tensor:
+    def _loss(self, output: Tensor | tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
         """Mean cross-entropy of the scores, the exit's added with its weight."""
         if isinstance(output, Tensor):
-            return cross_entropy(output, labels)
+            return cross_entropy(output, targets)
         exit_scores, tail_scores = output
-        return cross_entropy(tail_scores, labels) + self._exit_weight * cross_entropy(exit_scores, labels)
+        return cross_entropy(tail_scores, targets) + self._exit_weight * cross_entropy(exit_scores, targets)
 
 
 class FusedStep:
@@ -77,14 +81,14 @@ class FusedStep:
         self._native = TrainStep(**stacks, exit_weight=exit_weight)
         self._steps = [optimizer.state[p]["step"].numpy() for p in model.parameters()]
 
-    def __call__(self, x: Tensor, labels: Tensor, rows: Tensor) -> float:
+    def __call__(self, x: Tensor, targets: Tensor, rows: Tensor) -> float:
         for step in self._steps:
             step += 1  # in place: the optimizer's own tensors
         group = self._optimizer.param_groups[0]
         beta1, beta2 = group["betas"]
         return self._native(
             x.numpy(),
-            labels.numpy(),
+            targets.numpy(),
             rows.numpy(),
             learning_rate=group["lr"],
             step=int(self._steps[0]),
