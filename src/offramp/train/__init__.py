@@ -1,5 +1,6 @@
 """Recipes, the training loop and its checkpoints; several runs at once."""
 
+from offramp.train.distil import Distillation
 from offramp.train.evaluate import Accuracies, evaluate
 from offramp.train.fit import fit
 from offramp.train.history import Epoch, History
@@ -8,14 +9,19 @@ from offramp.train.many import Job, Trained, expected_s, fit_each, fit_many
 from offramp.train.pool import Work, run_each
 from offramp.train.progress import Watch
 from offramp.train.recipe import RECIPES, Recipe
+from offramp.train.samples import Samples
+from offramp.train.teacher import Teacher, teacher_job
 
 __all__ = [
     "RECIPES",
     "Accuracies",
+    "Distillation",
     "Epoch",
     "History",
     "Job",
     "Recipe",
+    "Samples",
+    "Teacher",
     "Trained",
     "Watch",
     "Work",
@@ -26,4 +32,5 @@ __all__ = [
     "fit_many",
     "initialise",
     "run_each",
+    "teacher_job",
 ]

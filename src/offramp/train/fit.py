@@ -17,21 +17,20 @@ from offramp.data import Dataset
 from offramp.errors import ConfigError, InputError
 from offramp.train import checkpoint as checkpoints
 from offramp.train.adam import AdamState
+from offramp.train.distil import Distillation
 from offramp.train.evaluate import evaluate
 from offramp.train.history import Epoch, History
 from offramp.train.initialise import initialise as draw_weights
 from offramp.train.progress import EachEpoch, ProgressBar, Watch
 from offramp.train.recipe import Recipe
-from offramp.train.run import Keeper, Run, Split, run_identity
+from offramp.train.run import Keeper, Run, run_identity
+from offramp.train.samples import Pair, Samples
 from offramp.train.step import AutogradStep, FusedStep, Step, is_faster, qualifies
-
-_EVERYTHING: tuple[Split, ...] = ("train", "validation", "calibration")
-_PREPARED_AT_ONCE = 4096  # samples
 
 
 def fit(
     model: nn.Module,
-    dataset: Dataset,
+    dataset: Dataset | Samples,
     recipe: Recipe,
     *,
     preprocessing: Preprocessing,
@@ -39,6 +38,7 @@ def fit(
     checkpoint: Path | str | None = None,
     checkpoint_every_s: float = 30.0,
     checkpoint_every_steps: int | None = None,
+    distillation: Distillation | None = None,
     initialise: bool = True,
     fused: bool = True,
     progress: bool | Callable[[Epoch], None] | Watch = True,
@@ -52,10 +52,12 @@ def fit(
     Args:
         model: gives scores (batch, n_classes), or (exit scores, tail scores) as `SplitModel` does.
         dataset: trains on "train" (and more, see `Recipe.train_on_everything`), is measured on "validation".
+            As `Samples` it is preprocessed once for several calls.
         preprocessing: from raw samples to the model's inputs.
         checkpoint: folder that the run is saved to after epochs (the first, the last, and those a second or
             more after the last time), every `checkpoint_every_s` seconds and, if given,
             `checkpoint_every_steps` steps; a run found there goes on, a finished one returns at once.
+        distillation: a teacher's word, from which exit and tail learn beside the labels.
         initialise: draw first weights by the recipe; False trains on from those the model has.
         fused: take the native training step where the model qualifies for it (chains of sparse and dense
             layers with ReLU) and gains by it; False always takes Torch's autograd. The history says which
@@ -64,22 +66,24 @@ def fit(
             `Watch` is told of every step.
 
     Raises:
-        ConfigError: the model does not fit the data or is not on the CPU, the loss is no longer finite, or
-            the checkpoint is of another run.
+        ConfigError: the model or the teacher's scores do not fit the data, the model is not on the CPU, the
+            loss is no longer finite, or the checkpoint is of another run, as one with another teacher is.
         DataError: a damaged checkpoint; data the preprocessing cannot take.
     """
     if seed < 0:
         raise ConfigError(f"seed={seed} must be 0 or more")
     _check_on_cpu(model)
     folder = None if checkpoint is None else Path(checkpoint)
-    splits: tuple[Split, ...] = _EVERYTHING if recipe.train_on_everything else ("train",)
+    samples = dataset if isinstance(dataset, Samples) else Samples(dataset)
+    dataset = samples.dataset
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fused = fused and qualifies(model) and is_faster(model, batch_size=recipe.batch_size)
         identity: dict[str, Any] = {}
         saved = None
         if folder is not None:
-            identity = run_identity(model, dataset, splits, recipe, preprocessing, seed, initialise, fused)
+            identity = run_identity(model, dataset, recipe, preprocessing, seed, initialise, fused)
+            identity |= {} if distillation is None else distillation.identity()
             saved = checkpoints.load(folder, identity)
         if initialise and saved is None:
             draw_weights(model, recipe)
@@ -87,9 +91,12 @@ def fit(
         if saved is not None:
             run.restore(saved)
         if len(run.epochs) < recipe.epochs:
-            train = _prepared(dataset, splits, preprocessing)
-            validation = _prepared(dataset, ("validation",), preprocessing)
+            train = samples.of(recipe.splits, preprocessing)
+            validation = samples.of(("validation",), preprocessing)
             _check_scores(model, validation[0][:1], len(dataset.classes))
+            if distillation is not None:
+                x, y = train
+                train = x, torch.from_numpy(distillation.targets(y.numpy(), n_classes=len(dataset.classes)))
             keeper = Keeper(folder, identity, checkpoint_every_s, checkpoint_every_steps)
             _train(run, train, validation, keeper, _watch(progress))
     return run.history()
@@ -104,7 +111,7 @@ def _check_on_cpu(model: nn.Module) -> None:
         )
 
 
-_Samples = tuple[Tensor, Tensor]  # features (n, n_features), labels (n,)
+_Lesson = tuple[Tensor, Tensor]  # features (n, n_features); labels (n,) or shares (n, n_classes)
 
 
 def _watch(progress: bool | Callable[[Epoch], None] | Watch) -> Watch:
@@ -120,7 +127,7 @@ def _step(run: Run) -> Step:
     return AutogradStep(run.model, run.optimizer, exit_weight=exit_weight)
 
 
-def _train(run: Run, train: _Samples, validation: _Samples, keeper: Keeper, watch: Watch) -> None:
+def _train(run: Run, train: _Lesson, validation: Pair, keeper: Keeper, watch: Watch) -> None:
     n_batches = math.ceil(len(train[1]) / run.recipe.batch_size)
     run.model.train()
     take_step = _step(run)
@@ -148,7 +155,7 @@ def _train(run: Run, train: _Samples, validation: _Samples, keeper: Keeper, watc
 
 
 def _train_epoch(
-    run: Run, take_step: Step, train: _Samples, keeper: Keeper, watch: Watch, started: float
+    run: Run, take_step: Step, train: _Lesson, keeper: Keeper, watch: Watch, started: float
 ) -> float:
     """Do the batches of the current epoch that are left; gives the last learning rate."""
     x, y = train
@@ -177,20 +184,6 @@ def _train_epoch(
             keeper.save(run)
             raise
     return recipe.learning_rate_at((len(run.epochs) + 1) * n_batches - 1, n_steps=n_steps)
-
-
-def _prepared(dataset: Dataset, splits: tuple[Split, ...], preprocessing: Preprocessing) -> _Samples:
-    """Preprocessed samples of some splits as one tensor, made once."""
-    raws, labels = zip(*(dataset.split(name) for name in splits), strict=True)
-    y = torch.from_numpy(np.concatenate(labels))
-    x = torch.empty(len(y), preprocessing.n_features)
-    start = 0
-    for raw in raws:
-        for first in range(0, len(raw), _PREPARED_AT_ONCE):
-            features = preprocessing(raw[first : first + _PREPARED_AT_ONCE])
-            x[start : start + len(features)] = torch.from_numpy(features)
-            start += len(features)
-    return x, y
 
 
 def _check_scores(model: nn.Module, sample: Tensor, n_classes: int) -> None:

@@ -14,11 +14,13 @@ from torch import nn
 from offramp.bundle import Preprocessing
 from offramp.data import Dataset
 from offramp.errors import ConfigError
+from offramp.train.distil import Distillation
 from offramp.train.fit import fit
 from offramp.train.history import History
 from offramp.train.pool import Work, run_each
 from offramp.train.progress import Watch
 from offramp.train.recipe import Recipe
+from offramp.train.samples import KEPT_BYTES, Samples
 from offramp.train.step import qualifies
 
 # Of a core with AVX-512, 2026: what a step costs besides its multiply-adds, and how many of those it does.
@@ -43,6 +45,7 @@ class Job:
     seed: int = 0
     checkpoint: Path | str | None = None
     checkpoint_every_s: float = 30.0
+    distillation: Distillation | None = None
     initialise: bool = True
     fused: bool = True
 
@@ -71,7 +74,8 @@ def fit_each(
 
     The first error ends it all, named with its job, after the jobs that were running have saved their
     checkpoints. Ctrl-C and a closed iterator do the same; see `run_each`, also for what workers cost. The
-    data set travels to each worker once, as it is; `fit` there makes its own preprocessed float32 copy.
+    data set travels to each worker once, as it is; preprocessed float32 copies are made there, and up to 256
+    MiB of them (`KEPT_BYTES`) kept for the worker's next jobs: neighbours with one preprocessing are fast.
 
     Args:
         workers: processes; None for one on each core, or fewer where the work is not worth their start. With
@@ -91,7 +95,8 @@ def fit_each(
         Work(job.name, partial(_fit, job), expected_s(job.model, dataset, job.recipe, fused=job.fused))
         for job in jobs
     ]
-    runs = run_each(works, dataset, workers=workers, threads=threads, progress=progress)
+    shared = Samples(dataset, keep_bytes=KEPT_BYTES)
+    runs = run_each(works, shared, workers=workers, threads=threads, progress=progress)
     return _trained(jobs, runs)
 
 
@@ -143,7 +148,7 @@ def _trained(
             yield Trained(jobs[index], model, history)
 
 
-def _fit(job: Job, dataset: Dataset, watch: Watch) -> tuple[nn.Module, History]:
+def _fit(job: Job, samples: Samples, watch: Watch) -> tuple[nn.Module, History]:
     if isinstance(job.model, nn.Module):
         model = copy.deepcopy(job.model)
     else:
@@ -152,12 +157,13 @@ def _fit(job: Job, dataset: Dataset, watch: Watch) -> tuple[nn.Module, History]:
             model = job.model()
     history = fit(
         model,
-        dataset,
+        samples,
         job.recipe,
         preprocessing=job.preprocessing,
         seed=job.seed,
         checkpoint=job.checkpoint,
         checkpoint_every_s=job.checkpoint_every_s,
+        distillation=job.distillation,
         initialise=job.initialise,
         fused=job.fused,
         progress=watch,

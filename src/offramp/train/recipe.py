@@ -8,6 +8,7 @@ from offramp.errors import ConfigError
 
 Schedule = Literal["inverse_time", "warmup_cosine"]
 Initialisation = Literal["dense_fan_in", "in_degree"]
+Split = Literal["train", "validation", "calibration"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,11 @@ class Recipe:
         for name, allowed in (("schedule", get_args(Schedule)), ("init", get_args(Initialisation))):
             value = getattr(self, name)
             _check(name, value, value in allowed, "one of " + ", ".join(allowed))
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """What is trained on, in the order in which samples are numbered."""
+        return ("train", "validation", "calibration") if self.train_on_everything else ("train",)
 
     def learning_rate_at(self, step: int, *, n_steps: int) -> float:
         """Learning rate of step 0 .. n_steps - 1."""

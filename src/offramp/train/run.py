@@ -2,10 +2,10 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import torch
@@ -24,8 +24,6 @@ from offramp.train.recipe import Recipe
 logger = logging.getLogger(__name__)
 
 EPOCHS_EVERY_S = 1.0  # small networks do a hundred epochs in this time, and saving lasts longer than one
-
-Split = Literal["train", "validation", "calibration"]
 
 
 @dataclass
@@ -118,7 +116,6 @@ class Keeper:
 def run_identity(
     model: nn.Module,
     dataset: Dataset,
-    splits: Sequence[Split],
     recipe: Recipe,
     preprocessing: Preprocessing,
     seed: int,
@@ -129,7 +126,7 @@ def run_identity(
     state = model.state_dict()
     patterns = [layer.pattern.digest() for layer in model.modules() if isinstance(layer, SparseLinear)]
     forms = [f"{name} {value.dtype} {tuple(value.shape)}" for name, value in state.items()]
-    data = [dataset.digest(name) for name in dict.fromkeys((*splits, "validation"))]
+    data = [dataset.digest(name) for name in dict.fromkeys((*recipe.splits, "validation"))]
     return {
         "seed": seed,  # first, since a changed one changes patterns and splits too
         "threads": torch.get_num_threads(),  # sums are taken in another order with more of them
