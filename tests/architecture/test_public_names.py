@@ -40,7 +40,7 @@ PUBLIC = {
     "search": "Budget Candidate Entry Found Settings Space Standing Training search",
     "train": """
         Accuracies Distillation Epoch History Job RECIPES Recipe Samples Teacher Trained Watch Work
-        evaluate expected_s fit fit_each fit_many initialise run_each teacher_job
+        evaluate expected_s fit fit_each fit_many initialise run_each teacher_job train_teacher
     """,
     "wire": """
         InferRequest InferResponse ModelMetadata ModelQuery Parameter SERVICE ServerMetadata Tensor

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from offramp.bundle import Bundle, part_bytes, write
+from offramp.cli.lesson import Lesson, teacher_folder
 from offramp.cli.training import Design, train_bundle
 from offramp.data import Dataset, load
 from offramp.train import Recipe, Watch
@@ -18,6 +19,7 @@ class Order:
 
     Args:
         data, data_dir, label: as `offramp.data.load` takes them.
+        lesson: whom to learn from beside the labels.
         fit_batch: whether the recipe's batch is made smaller for small data.
         threads: of Torch.
     """
@@ -29,6 +31,7 @@ class Order:
     recipe: Recipe
     fit_batch: bool
     threads: int
+    lesson: Lesson | None = None
 
     def load(self, seed: int) -> Dataset:
         """The data, split by the seed."""
@@ -59,6 +62,7 @@ class Order:
             self.design,
             self.recipe_for(dataset),
             seed=seed,
+            lesson=self.lesson,
             checkpoint=checkpoint,
             threads=self.threads,
             progress=progress,
@@ -82,11 +86,12 @@ def bundle_name(path: Path) -> str:
 
 
 def discard(checkpoint: Path) -> None:
-    """Delete the checkpoint of a finished run, and its folder if nothing else is in it."""
-    for file in checkpoint.glob("checkpoint.safetensors*"):
-        file.unlink()
-    with suppress(OSError):  # not empty: somebody else's files stay
-        checkpoint.rmdir()
+    """Delete the checkpoint of a finished run, its teacher's too, and its folder if nothing else is in it."""
+    for folder in (teacher_folder(checkpoint), checkpoint):
+        for file in folder.glob("checkpoint.safetensors*"):
+            file.unlink()
+        with suppress(OSError):  # not empty: somebody else's files stay
+            folder.rmdir()
 
 
 def _summary(bundle: Bundle, path: Path, seconds: float) -> dict[str, Any]:
@@ -99,4 +104,5 @@ def _summary(bundle: Bundle, path: Path, seconds: float) -> dict[str, Any]:
         "calibration": dict(rule.evidence),
         "parameters": {name: part.n_parameters for name, part in bundle.parts.items()},
         "bytes": {name: part_bytes(path, name) for name in bundle.parts},
+        **({"taught": bundle.training["taught"]} if "taught" in bundle.training else {}),
     }

@@ -13,11 +13,12 @@ from rich.table import Table
 from offramp.bundle import check_writable
 from offramp.bundle.store import MANIFEST
 from offramp.cli.console import note, print_line, print_wide
+from offramp.cli.lesson import teacher_folder
 from offramp.cli.order import Order, bundle_name, discard
 from offramp.cli.training import untrained
 from offramp.errors import ConfigError
 from offramp.experiments import spread
-from offramp.train import Watch, Work, expected_s, run_each
+from offramp.train import Watch, Work, expected_s, run_each, teacher_job, train_teacher
 
 _COLUMNS = (("seed", ""), ("tail", "%"), ("exit", "%"), ("exits", "%"), ("threshold", ""), ("trained", "s"))
 
@@ -39,6 +40,8 @@ def train_seeds(
     started = time.monotonic()
     _check_folder(folder, seeds, checkpoint, overwrite=overwrite)
     expected = _expected_s(order, seeds[0])
+    if order.lesson is not None and order.lesson.teacher is None:
+        _train_teachers(order, seeds, checkpoint, workers=workers)
     works = [
         Work(f"seed {seed}", partial(_train, order, folder, seed, checkpoint, overwrite), expected)
         for seed in seeds
@@ -119,6 +122,28 @@ def _expected_s(order: Order, seed: int) -> float:
     dataset = order.load(seed)
     model, _ = untrained(dataset, order.design, seed=seed)
     return expected_s(model, dataset, order.recipe_for(dataset))
+
+
+def _train_teachers(order: Order, seeds: Sequence[int], checkpoint: Path, *, workers: int | None) -> None:
+    """One for each seed, since a seed decides which samples are for training; students find them finished."""
+    dataset = order.load(seeds[0])
+    job = teacher_job(dataset, order.recipe_for(dataset))
+    expected = expected_s(job.model, dataset, job.recipe)
+    works = [
+        Work(f"teacher of seed {seed}", partial(_teach, order, seed, checkpoint / _name(seed)), expected)
+        for seed in seeds
+    ]
+    with closing(run_each(works, workers=workers, threads=order.threads)) as runs:
+        for index, accuracy in runs:
+            note(f"teacher of seed {seeds[index]}: validation accuracy {accuracy:.2%}")
+
+
+def _teach(order: Order, seed: int, checkpoint: Path, shared: None, watch: Watch) -> float:
+    """In a worker: the teacher of one seed, kept in its checkpoint; gives its validation accuracy."""
+    dataset = order.load(seed)
+    recipe, folder = order.recipe_for(dataset), teacher_folder(checkpoint)
+    _, history = train_teacher(dataset, recipe, seed=seed, checkpoint=folder, progress=watch)
+    return history.epochs[-1].tail_accuracy
 
 
 def _train(

@@ -87,6 +87,38 @@ def train(
             show_default="one per core; fewer where their start would take longer",
         ),
     ] = None,
+    distill: Annotated[
+        bool,
+        typer.Option(
+            "--distill",
+            help="Head, tail and exit learn from a teacher beside the labels; see --teacher for the cost.",
+        ),
+    ] = False,
+    distill_weight: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=1,
+            help="The teacher's share of what is learnt; the labels' is the rest.",
+            show_default="0.5 with --distill",
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="The higher, the more the teacher tells of classes that are not its answer.",
+            show_default="4 with --distill",
+        ),
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="A network trained on the same data with the same --seed, as teacher.",
+            show_default="a dense one with layers of 512 and 256, trained first: 25 s for MNIST",
+        ),
+    ] = None,
     exit_hidden: Annotated[
         str, typer.Option(help="Widths of the exit's hidden layers, as in 32.", show_default="none")
     ] = "",
@@ -117,8 +149,10 @@ def train(
       offramp train --data mnist --neurons 800,80,256,10 --out-degrees 12,full,full -o m
       offramp train --data machines.csv --label fault --neurons auto,32,64,auto -o m
       offramp train --seeds 5 -o five
+      offramp train --data mnist --pool 2 --distill -o m
       offramp train --config search/front/2450.toml -o m
     """
+    from offramp.cli.lesson import lesson_of, taught_words
     from offramp.cli.order import Order, bundle_name, discard  # Torch: only commands that train need it
     from offramp.cli.seeds import print_seeds, train_seeds
     from offramp.cli.training import Design
@@ -147,6 +181,7 @@ def train(
         recipe=replace(known, epochs=epochs or known.epochs, batch_size=batch_size or known.batch_size),
         fit_batch=batch_size is None and recipe != "paper",
         threads=threads,
+        lesson=lesson_of(distill, weight=distill_weight, temperature=temperature, teacher=teacher),
     )
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     report: dict[str, Any]
@@ -162,10 +197,10 @@ def train(
     elif seeds > 1:
         print_seeds(report)
     else:
-        _print(report)
+        _print(report, taught_words(report.get("taught")))
 
 
-def _print(summary: dict[str, Any]) -> None:
+def _print(summary: dict[str, Any], taught: str) -> None:
     accuracy, calibration = summary["validation_accuracy"], summary["calibration"]
     sizes = ", ".join(
         f"{name} {n:,} parameters in {summary['bytes'][name]:,} bytes"
@@ -173,6 +208,7 @@ def _print(summary: dict[str, Any]) -> None:
     )
     lines = (
         f"trained in {summary['seconds']:.1f} s: {sizes}",
+        *([taught] if taught else []),
         f"validation accuracy: tail {accuracy['tail']:.2%}, exit alone {accuracy['exit']:.2%}",
         f"exit threshold {summary['threshold']:.4g}: on calibration data {calibration['exit_rate']:.1%} exit,"
         f" accuracy {0 - calibration['accuracy_drop']:+.2%} against always asking the tail",

@@ -10,6 +10,7 @@ import numpy as np
 
 from offramp.bundle import Bundle, Part, Preprocessing
 from offramp.cli.arguments import AUTO
+from offramp.cli.lesson import Lesson
 from offramp.codec import CODECS, decode_rows, encode_rows
 from offramp.data import Dataset, preprocessing_for
 from offramp.errors import ConfigError
@@ -60,6 +61,7 @@ def train_bundle(
     recipe: Recipe,
     *,
     seed: int = 0,
+    lesson: Lesson | None = None,
     checkpoint: Path | None = None,
     threads: int = 1,
     progress: bool | Watch = True,
@@ -67,6 +69,7 @@ def train_bundle(
     """A trained split network with its exit's threshold, and how the training went.
 
     Args:
+        lesson: whom to learn from beside the labels.
         checkpoint: folder through which an interrupted training goes on.
         threads: Torch's while it trains.
         progress: as in `fit`.
@@ -76,6 +79,9 @@ def train_bundle(
     """
     model, preprocessing = untrained(dataset, design, seed=seed)
     with torch_threads(threads):
+        taught = None
+        if lesson is not None:
+            taught = lesson.taught(dataset, recipe, seed=seed, checkpoint=checkpoint, progress=progress)
         history = fit(
             model,
             dataset,
@@ -83,6 +89,7 @@ def train_bundle(
             preprocessing=preprocessing,
             seed=seed,
             checkpoint=checkpoint,
+            distillation=None if taught is None else taught.distillation,
             progress=progress,
         )
     parts = to_parts(model)
@@ -95,7 +102,7 @@ def train_bundle(
         tail=parts["tail"],
         exit_rule=_exit_rule(parts, dataset, preprocessing, design, recipe),
         codec=design.codec,
-        training=_record(dataset, recipe, history),
+        training=_record(dataset, recipe, history) | ({} if taught is None else {"taught": taught.record}),
     )
     return bundle, history
 

@@ -10,7 +10,7 @@ from offramp.train.pool import Work, run_each
 from offramp.train.progress import Watch
 from offramp.train.recipe import RECIPES, Recipe
 from offramp.train.samples import Samples
-from offramp.train.teacher import Teacher, teacher_job
+from offramp.train.teacher import Teacher, teacher_job, train_teacher
 
 __all__ = [
     "RECIPES",
@@ -33,4 +33,5 @@ __all__ = [
     "initialise",
     "run_each",
     "teacher_job",
+    "train_teacher",
 ]

@@ -12,7 +12,10 @@ from offramp.data import Dataset, preprocessing_for
 from offramp.nn import MLP
 from offramp.train.checkpoint import digest
 from offramp.train.distil import TEMPERATURE, WEIGHT, Distillation, Float32Array
+from offramp.train.fit import fit
+from offramp.train.history import History
 from offramp.train.many import Job
+from offramp.train.progress import Watch
 from offramp.train.recipe import Recipe
 from offramp.train.threads import torch_threads
 
@@ -88,3 +91,27 @@ def teacher_job(dataset: Dataset, recipe: Recipe, *, seed: int = 0, checkpoint: 
         seed=seed,
         checkpoint=checkpoint,
     )
+
+
+def train_teacher(
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    progress: bool | Watch = True,
+) -> tuple[Teacher, History]:
+    """The teacher of `teacher_job`, trained here, and how that went."""
+    job = teacher_job(dataset, recipe, seed=seed, checkpoint=checkpoint)
+    model = job.model
+    assert isinstance(model, MLP)
+    history = fit(
+        model,
+        dataset,
+        job.recipe,
+        preprocessing=job.preprocessing,
+        seed=seed,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    return Teacher(model, job.preprocessing), history
