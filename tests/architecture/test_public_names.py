@@ -39,8 +39,8 @@ PUBLIC = {
     """,
     "search": "Budget Candidate Entry Found Settings Space Standing Training search",
     "train": """
-        Accuracies Distillation Epoch History Job RECIPES Recipe Samples Teacher Trained Watch Work
-        evaluate expected_s fit fit_each fit_many initialise run_each teacher_job train_teacher
+        Accuracies Distillation Epoch History Job Pool RECIPES Recipe Samples Teacher Trained Trainers
+        Watch Work evaluate expected_s fit fit_each fit_many initialise run_each teacher_job train_teacher
     """,
     "wire": """
         InferRequest InferResponse ModelMetadata ModelQuery Parameter SERVICE ServerMetadata Tensor

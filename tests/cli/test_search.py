@@ -33,12 +33,12 @@ def test_people_see_the_front_and_what_to_do_next(cli: Cli, folder: Path) -> Non
     lines = outcome.out.split("\n")
     assert lines[0].strip() == "front of 4 networks"
     assert " ".join(lines[2].split()) == (
-        "parameters validation % bytes MACs neurons out-degrees blocks pool epochs"
+        "parameters validation % bytes MACs neurons out-degrees blocks pool teacher epochs"
     )
     rows = [
         line
         for line in lines
-        if re.match(r" +\d+ +[\d.]+ ± [\d.]+ +[\d,]+ +\d+ +\S+ +\S+ +\S+ +[12] +2 ", line)
+        if re.match(r" +\d+ +[\d.]+ ± [\d.]+ +[\d,]+ +\d+ +\S+ +\S+ +\S+ +[12] +\S+ +2 ", line)
     ]
     assert len(rows) == len(list((folder / "front").iterdir()))
     largest = int(rows[-1].split()[0])
@@ -78,6 +78,22 @@ def test_scripts_get_json(cli: Cli, tmp_path: Path) -> None:
     assert Path(report["front"][0]["config"]).is_file()
 
 
+def test_a_network_with_a_teacher_is_trained_with_one_from_its_file(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offramp.search.settings.DISTIL_WEIGHTS", (0.9,))
+    assert cli("train", "-o", tmp_path / "wise", "--epochs", 2).status == 0
+    taught = ("--max-params", 900, "--trials", 6, "--epochs", 1, "--teacher", tmp_path / "wise")
+    outcome = cli("search", *taught, "--workers", 1, "-o", tmp_path / "s")
+    assert outcome.status == 0, outcome.err
+    assert "teacher: its share of what is learnt; the labels' is the rest" in outcome.out
+    networks = json.loads((tmp_path / "s" / "results.json").read_text())["networks"]
+    assert {network["distill_weight"] for network in networks} == {0.9}
+    path = next((tmp_path / "s" / "front").iterdir())
+    summary = json.loads(cli("train", "--config", path, "--epochs", 1, "--json", "-o", tmp_path / "m").out)
+    assert (summary["taught"]["weight"], summary["taught"]["teacher"]["bundle"]) == (0.9, "wise")
+
+
 def test_a_goal_out_of_reach_is_told(cli: Cli, tmp_path: Path) -> None:
     goal = ("--max-params", 300, "--min-accuracy", 1)
     outcome = cli(*QUICK, *goal, "-o", tmp_path / "s")
@@ -93,6 +109,10 @@ def test_a_goal_out_of_reach_is_told(cli: Cli, tmp_path: Path) -> None:
         (("--max-params", 900, "--epochs", "3,2"), "epochs=(3, 2) must be whole numbers of 1 or more, asc"),
         (("--max-params", 900, "--epochs", "a"), "'a' is no whole number above 0"),
         (("--max-params", 900, "--minutes", "0"), "Invalid value for '--minutes': "),
+        (
+            ("--max-params", 900, "--teacher", "x", "--no-distill"),
+            "--teacher is for learning from a teacher; l",
+        ),
         (("--max-params", 900, "--data", "absent.npz"), "absent.npz: no such file"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",

@@ -41,10 +41,19 @@ def test_rows_say_the_network_as_options_do() -> None:
     (row,) = csv.DictReader(io.StringIO(as_csv(records(found))))
     assert (row["neurons"], row["out_degrees"]) == ("16,8,16,10", "2,4,10")
     assert (row["block"], row["blocks"], row["front"]) == ("2x4", "2x2,2x4,full", "True")
-    assert train_options(found.front[0]) == {
+    assert train_options(found.front[0], temperature=4.0) == {
         "neurons": "16,8,16,10",
         "out-degrees": "2,4,full",
         "pattern": "block",
         "block": "2x4",
         "pool": 2,
     }
+
+
+def test_rows_and_options_say_who_teaches() -> None:
+    candidate = Candidate((16, 8, 10), (2, 10), distill_weight=0.9)
+    entry = Entry(0, candidate, {3: Training(0, 3, 0.5, 0.5)})
+    (row,) = csv.DictReader(io.StringIO(as_csv(records(Found([entry], [entry], None, 100)))))
+    assert row["distill_weight"] == "0.9"
+    options = train_options(entry, temperature=3.0)
+    assert (options["distill"], options["distill-weight"], options["temperature"]) == (True, 0.9, 3.0)

@@ -8,12 +8,12 @@ from typing import Any
 import optuna
 import pytest
 
-from offramp.data import Dataset
+from offramp.data import Dataset, preprocessing_for
 from offramp.errors import ConfigError, DataError
-from offramp.search import Budget, Found, Settings, Standing, search
-from offramp.train import fit_each
+from offramp.search import Budget, Candidate, Found, Settings, Standing, search
+from offramp.train import Teacher, Trainers, teacher
 
-FEW = Settings(n_trials=5, epochs=(1, 2, 3), n_new=3, batch_size=32, workers=1)
+FEW = Settings(distill_weights=(0.0,), n_trials=5, epochs=(1, 2, 3), n_new=3, batch_size=32, workers=1)
 SMALL = Budget(max_params=700)
 
 
@@ -34,11 +34,13 @@ def test_only_networks_within_the_budget_are_trained(
 ) -> None:
     sizes = []
 
-    def watched(jobs: Any, *arguments: Any, **settings: Any) -> Any:
-        sizes.extend(sum(p.numel() for p in job.model.parameters()) for job in jobs)
-        return fit_each(jobs, *arguments, **settings)
+    fit_each = Trainers.fit_each
 
-    monkeypatch.setattr("offramp.search.rounds.fit_each", watched)
+    def watched(trainers: Trainers, jobs: Any, **settings: Any) -> Any:
+        sizes.extend(sum(p.numel() for p in job.model.parameters()) for job in jobs)
+        return fit_each(trainers, jobs, **settings)
+
+    monkeypatch.setattr(Trainers, "fit_each", watched)
     found = search(images, budget, FEW)
     assert len(found.entries) == 5
     assert all(budget.allows(entry.candidate) for entry in found.entries)
@@ -96,7 +98,7 @@ def test_a_finished_search_trains_nothing_and_a_longer_one_goes_on(
     longer = search(images, SMALL, replace(FEW, n_trials=6), folder=tmp_path)
     assert len(longer.entries) == 6
     assert [entry.candidate for entry in longer.entries[:5]] == [entry.candidate for entry in first.entries]
-    monkeypatch.setattr("offramp.search.rounds.fit_each", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(Trainers, "fit_each", lambda *_, **__: pytest.fail("trained again"))
     assert _outcome(search(images, SMALL, replace(FEW, n_trials=6), folder=tmp_path)) == _outcome(longer)
 
 
@@ -173,9 +175,83 @@ def test_rejected_candidates_are_pruned_in_the_study(images: Dataset, tmp_path: 
         ({"n_trials": None}, "a search without end; give n_trials or time_limit_s"),
         ({"time_limit_s": 0.0}, "time_limit_s=0.0 must be more than 0"),
         ({"recipe": "paper"}, "recipe='paper' cannot be searched with"),
+        ({"distill_weights": (0.5, 2.0)}, r"distill_weights=\(0.5, 2.0\) must be different shares in 0..1"),
+        ({"distill_weights": ()}, r"distill_weights=\(\) must be different shares in 0..1, one or more"),
     ],
-    ids=["epochs", "endless", "no time", "recipe"],
+    ids=["epochs", "endless", "no time", "recipe", "weights", "no weights"],
 )
 def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         replace(FEW, **changes)
+
+
+# --- Learning from a teacher ------------------------------------------------------------------------------
+
+TAUGHT = replace(FEW, distill_weights=(0.0, 0.5, 0.9), n_trials=12, n_new=6, epochs=(1, 2))
+
+
+@pytest.fixture
+def quick_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teacher, "TEACHER_HIDDEN", (24,))
+    monkeypatch.setattr(teacher, "TEACHER_EPOCHS", 4)
+
+
+def test_learning_from_a_teacher_is_drawn_and_done(
+    images: Dataset, monkeypatch: pytest.MonkeyPatch, quick_teacher: None
+) -> None:
+    taught = {}
+    fit_each = Trainers.fit_each
+
+    def watched(trainers: Trainers, jobs: Any, **settings: Any) -> Any:
+        taught.update({job.name: job.distillation for job in jobs})
+        return fit_each(trainers, jobs, **settings)
+
+    monkeypatch.setattr(Trainers, "fit_each", watched)
+    found = search(images, SMALL, TAUGHT)
+    weights = {entry.trial: entry.candidate.distill_weight for entry in found.entries}
+    assert set(weights.values()) == {0.0, 0.5, 0.9}
+    for name, distillation in taught.items():
+        weight = weights[int(name.partition("-")[0])]
+        assert (0.0 if distillation is None else distillation.weight) == weight
+        assert distillation is None or distillation.temperature == 4.0
+        assert distillation is None or distillation.scores.shape == (200, 10)
+
+
+def test_a_search_trains_one_teacher_and_keeps_it(
+    images: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_teacher: None
+) -> None:
+    first = search(images, SMALL, TAUGHT, folder=tmp_path)
+    before = (tmp_path / "teacher" / "checkpoint.safetensors").stat().st_mtime_ns
+    longer = search(images, SMALL, replace(TAUGHT, n_trials=18), folder=tmp_path)
+    assert (tmp_path / "teacher" / "checkpoint.safetensors").stat().st_mtime_ns == before
+    assert [entry.candidate for entry in longer.entries[:12]] == [entry.candidate for entry in first.entries]
+    assert _outcome(search(images, SMALL, TAUGHT)) == _outcome(first)
+
+
+def test_a_teacher_that_is_given_is_the_one_that_teaches(
+    images: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offramp.search.teaching.train_teacher", lambda *_, **__: pytest.fail("another one"))
+    given = Teacher(Candidate((64, 16, 10), (16, 10)).model(seed=0), preprocessing_for(images))
+    search(images, SMALL, TAUGHT, teacher=given, folder=tmp_path)
+    assert not (tmp_path / "teacher").exists()
+    other = Teacher(Candidate((64, 8, 10), (8, 10)).model(seed=0), preprocessing_for(images))
+    with pytest.raises(ConfigError, match=r"is of a search with teacher=[0-9a-f]+, this one has [0-9a-f]+;"):
+        search(images, SMALL, TAUGHT, teacher=other, folder=tmp_path)
+
+
+@pytest.mark.parametrize(("first", "then"), [(FEW, TAUGHT), (TAUGHT, FEW)], ids=["with", "without"])
+def test_a_search_does_not_go_on_with_or_without_a_teacher(
+    images: Dataset, tmp_path: Path, quick_teacher: None, first: Settings, then: Settings
+) -> None:
+    search(images, SMALL, replace(first, n_trials=1, epochs=(1,)), folder=tmp_path)
+    with pytest.raises(ConfigError, match="is of a search with distill_weights="):
+        search(images, SMALL, replace(then, n_trials=1, epochs=(1,)), folder=tmp_path)
+
+
+def test_without_learning_from_a_teacher_none_is_trained(
+    images: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offramp.search.teaching.train_teacher", lambda *_, **__: pytest.fail("trained"))
+    found = search(images, SMALL, FEW)
+    assert {entry.candidate.distill_weight for entry in found.entries} == {0.0}

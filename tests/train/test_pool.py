@@ -17,7 +17,7 @@ import torch
 
 from offramp.data import Dataset
 from offramp.errors import ConfigError, PeerError
-from offramp.train import Watch, Work, run_each
+from offramp.train import Pool, Watch, Work, run_each
 from offramp.train.pool import n_cores
 
 
@@ -137,6 +137,26 @@ def _moment(folder: Path) -> dict[str, Any]:
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     progress: dict[str, Any] = json.loads(header["__metadata__"]["story"])["progress"]
     return progress
+
+
+def test_workers_stay_for_the_next_call_and_are_started_anew_after_an_error(works: Any) -> None:
+    def who(n: int) -> set[tuple[int, int, int, str]]:
+        todo = [Work(str(i), works.look_around) for i in range(n)]
+        return {result for _, result in pool.run_each(todo)}
+
+    with Pool(works.Shared("a word"), workers=2) as pool:
+        first = who(6)
+        assert who(1) < first  # a single work too
+        assert who(6) == first
+        with pytest.raises(RuntimeError, match="OwnError: this and that"):
+            list(pool.run_each([Work("bad", works.fail)]))
+        later = who(6)
+        assert {arrivals for _, arrivals, *_ in later} == {1}
+        assert not later & first
+        runs = pool.run_each([Work(str(i), works.look_around) for i in range(9)])
+        next(runs)
+        runs.close()
+        assert not who(6) & later
 
 
 @pytest.mark.usefixtures("no_workers_left")

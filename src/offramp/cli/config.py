@@ -50,12 +50,10 @@ Config = Annotated[
 ]
 
 
-def config_text(values: Mapping[str, str | int], *, comment: str) -> str:
+def config_text(values: Mapping[str, str | int | float], *, comment: str) -> str:
     """A TOML file: the comment, then a line for each value."""
     lines = [f"# {line}" for line in comment.splitlines()]
-    lines += [
-        f"{key} = {value if isinstance(value, int) else _quoted(value)}" for key, value in values.items()
-    ]
+    lines += [f"{key} = {_spelled(value)}" for key, value in values.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -81,6 +79,12 @@ def _value(value: object, place: str, *, is_flag: bool) -> str | bool:
         expected = "true or false" if is_flag else "a number, a text or a list"
         raise ConfigError(f"{place} = {value!r} is not usable; give {expected}")
     return str(value)
+
+
+def _spelled(value: str | int | float) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _quoted(value) if isinstance(value, str) else repr(value)
 
 
 def _quoted(text: str) -> str:

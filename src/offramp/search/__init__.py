@@ -3,7 +3,8 @@
 from offramp.search.budget import Budget
 from offramp.search.candidate import Candidate
 from offramp.search.record import Entry, Training
-from offramp.search.rounds import Found, Settings, Standing, search
+from offramp.search.rounds import Found, Standing, search
+from offramp.search.settings import Settings
 from offramp.search.space import Space
 
 __all__ = [

@@ -12,13 +12,14 @@ _WEIGHT_BYTES = 4
 
 @dataclass(frozen=True)
 class Candidate:
-    """An MLP of structured junctions on images averaged over windows first.
+    """An MLP of structured junctions on images averaged over windows first, and whom it learns from.
 
     Args:
         neurons: widths, input (zeros at its end included) and classes too.
         out_degrees: one for each junction; the next width makes it dense.
         block: (r, c) wanted; each sparse junction takes the largest that divides it and fits the degrees.
         pool: side of the windows.
+        distill_weight: a teacher's share of what it learns, in 0..1; 0 is by labels alone.
 
     Raises:
         PatternError: a junction's outputs cannot share its edges equally.
@@ -28,6 +29,7 @@ class Candidate:
     out_degrees: tuple[int, ...]
     block: tuple[int, int] = (1, 1)
     pool: int = 1
+    distill_weight: float = 0.0
 
     def __post_init__(self) -> None:
         # Lists are what JSON gives back.

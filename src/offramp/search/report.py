@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from offramp.search.candidate import spelled
+from offramp.search.candidate import Candidate, spelled
 from offramp.search.figure import margin
 from offramp.search.record import Entry
 from offramp.search.rounds import Found
@@ -21,6 +21,7 @@ def network_record(entry: Entry, n_validation: int) -> dict[str, Any]:
         "block": list(candidate.block),
         "blocks": [None if block is None else list(block) for block in candidate.blocks],
         "pool": candidate.pool,
+        "distill_weight": candidate.distill_weight,
         "parameters": candidate.n_params,
         "bytes": candidate.n_bytes,
         "macs": candidate.n_macs,
@@ -58,14 +59,21 @@ def _cell(key: str, value: Any) -> Any:
     return spelled(value) if isinstance(value, list) else value
 
 
-def train_options(entry: Entry) -> dict[str, str | int]:
-    """The network as options of `offramp train`."""
+def train_options(entry: Entry, *, temperature: float) -> dict[str, str | int | float]:
+    """The network, and how it learns, as options of `offramp train`."""
     candidate = entry.candidate
-    degrees = zip(candidate.out_degrees, candidate.neurons[1:], strict=True)
+    weight = candidate.distill_weight
     return {
         "neurons": spelled(candidate.neurons),
-        "out-degrees": ",".join("full" if degree == n_out else str(degree) for degree, n_out in degrees),
+        "out-degrees": degrees_words(candidate),
         "pattern": "block",
         "block": "x".join(map(str, candidate.block)),
         "pool": candidate.pool,
+        **({"distill": True, "distill-weight": weight, "temperature": temperature} if weight else {}),
     }
+
+
+def degrees_words(candidate: Candidate) -> str:
+    """The out-degrees, "full" for those of dense junctions."""
+    degrees = zip(candidate.out_degrees, candidate.neurons[1:], strict=True)
+    return ",".join("full" if degree == n_out else str(degree) for degree, n_out in degrees)

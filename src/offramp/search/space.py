@@ -28,14 +28,16 @@ class Space:
         inputs: pool -> the widths that the first layer may have.
         n_classes: the last layer's.
         widths: that hidden layers may have.
+        distill_weights: a teacher's shares of what is learnt; 0 for labels alone.
     """
 
     inputs: dict[int, tuple[int, ...]]
     n_classes: int
     widths: Sequence[int] = WIDTHS
+    distill_weights: Sequence[float] = (0.0,)
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "Space":
+    def of(cls, dataset: Dataset, *, distill_weights: Sequence[float] = (0.0,)) -> "Space":
         """All there is for this data: 2x2 pooling for images with even sides, padding up to an eighth."""
         inputs = {}
         for pool in (1, 2):
@@ -46,7 +48,7 @@ class Space:
             padded = math.ceil(n_values / _PAD_STEP) * _PAD_STEP
             fits = padded <= n_values * 9 / 8
             inputs[pool] = tuple(sorted({n_values, padded})) if fits else (n_values,)
-        return cls(inputs, len(dataset.classes))
+        return cls(inputs, len(dataset.classes), distill_weights=tuple(distill_weights))
 
     def draw(self, trial: optuna.Trial) -> Candidate:
         """The network that the trial proposes; its junctions can be, whether it keeps a budget is not asked.
@@ -67,7 +69,10 @@ class Space:
         used = [draws[place] for place in (*places[:n_hidden], "output")]
         sides = [SIDES[trial.suggest_int(f"block_{side}", 0, len(SIDES) - 1)] for side in "rc"]
         degrees = [out_degree_at(*pair, draw) for pair, draw in zip(pairwise(neurons), used, strict=True)]
-        return Candidate(neurons, tuple(degrees), (sides[0], sides[1]), pool)
+        weight = self.distill_weights[0]
+        if len(self.distill_weights) > 1:
+            weight = trial.suggest_categorical("distill_weight", list(self.distill_weights))
+        return Candidate(neurons, tuple(degrees), (sides[0], sides[1]), pool, weight)
 
     def smallest_networks(self) -> list[Candidate]:
         """For every input and every width the one with the fewest edges and the largest blocks."""

@@ -5,8 +5,8 @@ from offramp.train.evaluate import Accuracies, evaluate
 from offramp.train.fit import fit
 from offramp.train.history import Epoch, History
 from offramp.train.initialise import initialise
-from offramp.train.many import Job, Trained, expected_s, fit_each, fit_many
-from offramp.train.pool import Work, run_each
+from offramp.train.many import Job, Trained, Trainers, expected_s, fit_each, fit_many
+from offramp.train.pool import Pool, Work, run_each
 from offramp.train.progress import Watch
 from offramp.train.recipe import RECIPES, Recipe
 from offramp.train.samples import Samples
@@ -19,10 +19,12 @@ __all__ = [
     "Epoch",
     "History",
     "Job",
+    "Pool",
     "Recipe",
     "Samples",
     "Teacher",
     "Trained",
+    "Trainers",
     "Watch",
     "Work",
     "evaluate",

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ from offramp.errors import ConfigError
 from offramp.train.distil import Distillation
 from offramp.train.fit import fit
 from offramp.train.history import History
-from offramp.train.pool import Work, run_each
+from offramp.train.pool import Pool, Work, with_owner
 from offramp.train.progress import Watch
 from offramp.train.recipe import Recipe
 from offramp.train.samples import KEPT_BYTES, Samples
@@ -88,16 +89,41 @@ def fit_each(
             `fit` raises.
         PeerError: a worker was killed.
     """
-    folders = [Path(job.checkpoint).resolve() for job in jobs if job.checkpoint is not None]
-    if len(set(folders)) < len(folders):
-        raise ConfigError("two jobs have the same checkpoint folder; give each its own")
-    works = [
-        Work(job.name, partial(_fit, job), expected_s(job.model, dataset, job.recipe, fused=job.fused))
-        for job in jobs
-    ]
-    shared = Samples(dataset, keep_bytes=KEPT_BYTES)
-    runs = run_each(works, shared, workers=workers, threads=threads, progress=progress)
-    return _trained(jobs, runs)
+    trainers = Trainers(dataset, workers=workers, threads=threads)
+    return with_owner(trainers, trainers.fit_each(jobs, progress=progress))
+
+
+class Trainers:
+    """Workers that stay for several calls of `fit_each`, with the samples that they have preprocessed.
+
+    Args:
+        dataset, workers, threads: as in `fit_each`.
+    """
+
+    def __init__(self, dataset: Dataset, *, workers: int | None = None, threads: int = 1) -> None:
+        self._dataset = dataset
+        self._pool = Pool(Samples(dataset, keep_bytes=KEPT_BYTES), workers=workers, threads=threads)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.close()
+
+    def fit_each(self, jobs: Sequence[Job], *, progress: bool = True) -> Generator[Trained, None, None]:
+        """As the function of this name does it."""
+        folders = [Path(job.checkpoint).resolve() for job in jobs if job.checkpoint is not None]
+        if len(set(folders)) < len(folders):
+            raise ConfigError("two jobs have the same checkpoint folder; give each its own")
+        works = [
+            Work(
+                job.name,
+                partial(_fit, job),
+                expected_s(job.model, self._dataset, job.recipe, fused=job.fused),
+            )
+            for job in jobs
+        ]
+        return _trained(jobs, self._pool.run_each(works, progress=progress))
 
 
 def fit_many(

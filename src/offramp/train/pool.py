@@ -5,11 +5,12 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from multiprocessing.connection import wait
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from offramp.errors import ConfigError, OfframpError
 from offramp.train.crew import Member, Parcel, crew_of, packed
@@ -81,18 +82,69 @@ def run_each(
         ConfigError: works that cannot be told apart, or cannot travel.
         PeerError: a worker was killed.
     """
-    check_not_in_script()
-    twice = [name for name, n in Counter(work.name for work in works).items() if n > 1]
-    if twice:
-        raise ConfigError(f"{twice[0]!r} names two works; give each a name of its own")
-    for name, value in (("workers", workers), ("threads", threads)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name}={value} must be at least 1")
-    n_workers = min(workers or _worthwhile(works, threads), len(works))
-    bar = OverviewBar([work.expected_s for work in works], shown=progress)
-    if n_workers < 2:
-        return _run_here(works, shared, threads, bar)
-    return _run_in_workers(works, shared, n_workers, threads, bar)
+    pool = Pool(shared, workers=workers, threads=threads)
+    return with_owner(pool, pool.run_each(works, progress=progress))
+
+
+class Pool:
+    """Workers that stay for several calls of `run_each`; they start at the first that is worth it.
+
+    An error, Ctrl-C and a closed iterator end them as they do in `run_each`; a later call starts new ones.
+
+    Args:
+        shared, workers, threads: as in `run_each`.
+    """
+
+    def __init__(self, shared: Any = None, *, workers: int | None = None, threads: int = 1) -> None:
+        for name, value in (("workers", workers), ("threads", threads)):
+            if value is not None and value < 1:
+                raise ConfigError(f"{name}={value} must be at least 1")
+        self._shared, self._workers, self._threads = shared, workers, threads
+        self._stack, self._crew = ExitStack(), list[Member]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers."""
+        self._crew = []
+        self._stack.close()
+
+    def run_each(
+        self, works: Sequence[Work[T]], *, progress: bool = True
+    ) -> Generator[tuple[int, T], None, None]:
+        """As the function of this name does it."""
+        check_not_in_script()
+        twice = [name for name, n in Counter(work.name for work in works).items() if n > 1]
+        if twice:
+            raise ConfigError(f"{twice[0]!r} names two works; give each a name of its own")
+        n_workers = min(self._workers or _worthwhile(works, self._threads), len(works))
+        bar = OverviewBar([work.expected_s for work in works], shown=progress)
+        if n_workers < 2 and not self._crew:
+            return _run_here(works, self._shared, self._threads, bar)
+        return self._run_in_workers(works, n_workers, bar)
+
+    def _run_in_workers(
+        self, works: Sequence[Work[T]], n_workers: int, bar: OverviewBar
+    ) -> Generator[tuple[int, T], None, None]:
+        parcels = _parcels(works)
+        # Before any process is started: what cannot travel fails here.
+        first = list(islice(parcels, len(self._crew) or n_workers))
+        if not self._crew:
+            self._crew = self._stack.enter_context(crew_of(n_workers, self._shared, self._threads))
+        crew = self._crew
+        try:
+            for worker, parcel in zip(crew, first, strict=False):
+                worker.take(parcel)
+            del first
+            yield from _results(crew, parcels, bar)
+        finally:
+            bar.hide()
+            if any(worker.busy for worker in crew):
+                self.close()
 
 
 def n_cores() -> int:
@@ -123,19 +175,12 @@ def _run_here(
         yield index, result
 
 
-def _run_in_workers(
-    works: Sequence[Work[T]], shared: Any, n_workers: int, threads: int, bar: OverviewBar
-) -> Generator[tuple[int, T], None, None]:
-    parcels = _parcels(works)
-    first = list(islice(parcels, n_workers))  # before any process is started: what cannot travel fails here
-    with crew_of(n_workers, shared, threads) as crew:
-        for worker, parcel in zip(crew, first, strict=True):
-            worker.take(parcel)
-        del first
-        try:
-            yield from _results(crew, parcels, bar)
-        finally:
-            bar.hide()
+def with_owner(
+    owner: AbstractContextManager[Any], runs: Generator[T, None, None]
+) -> Generator[T, None, None]:
+    """What an iterator gives, whose owner is left when it ends."""
+    with owner, closing(runs):
+        yield from runs
 
 
 def _results(
