@@ -88,10 +88,15 @@ def markdown_page(evidence: Evidence, drawn: dict[str, str], csv: str) -> str:
         "",
     ]
     lines += ["## What holds, and what does not", "", *(f"- {one}" for one in findings(evidence)), ""]
-    lines += ["## Row by row", "", *_table([title for title, _ in COLUMNS], map(cells, evidence.rows)), ""]
+    lines += [
+        "## Row by row",
+        "",
+        *markdown_table([title for title, _ in COLUMNS], map(cells, evidence.rows)),
+        "",
+    ]
     head, *body = savings_table(evidence)
     if body:
-        lines += ["## More than four times smaller?", "", SAVINGS, "", *_table(head, body), ""]
+        lines += ["## More than four times smaller?", "", SAVINGS, "", *markdown_table(head, body), ""]
     for name, file in drawn.items():
         words = captions(evidence)[name]
         lines += [f"## {name.replace('figure', 'Figure ')}", "", f"![{words}]({file})", "", words, ""]
@@ -100,7 +105,8 @@ def markdown_page(evidence: Evidence, drawn: dict[str, str], csv: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The table's lines."""
     lines = [head, ["---"] * len(head), *rows]
     return [f"| {' | '.join(line)} |" for line in lines]
 

@@ -9,14 +9,8 @@ from offramp.bundle import Preprocessing
 from offramp.data import Dataset, preprocessing_for
 from offramp.errors import ConfigError
 from offramp.experiments.paper import PaperRow
-from offramp.experiments.runs import (
-    Run,
-    RunFolder,
-    Settings,
-    expected_fields,
-    histograms,
-    run_name,
-)
+from offramp.experiments.records import RecordFolder
+from offramp.experiments.runs import Run, Settings, expected_fields, histograms, run_name
 from offramp.train import Job, Trained, evaluate, fit_each
 
 Key = tuple[PaperRow, int]  # row and seed
@@ -45,7 +39,7 @@ def reproduce(
         ConfigError: data or settings that do not fit the rows; records of other settings in the folder.
         and what `fit_each` raises.
     """
-    records = RunFolder(folder / "runs")
+    records = RecordFolder(folder / "runs", Run)
     digest = dataset.digest("train") + dataset.digest("test")
     pending: dict[str, Key] = {}
     for seed in seeds:  # outside: half of the time gives every row half of its seeds
@@ -70,7 +64,7 @@ def _train(
     workers: int | None,
     progress: bool,
 ) -> Generator[Run, None, None]:
-    checkpoints, records = folder / "checkpoints", RunFolder(folder / "runs")
+    checkpoints, records = folder / "checkpoints", RecordFolder(folder / "runs", Run)
     preprocessing = _preprocessing(dataset, [row for row, _ in pending.values()])
     jobs = [
         Job(
