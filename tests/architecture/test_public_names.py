@@ -18,6 +18,10 @@ PUBLIC = {
         gather html_page markdown_page misprint_words misprints recipe_named reproduce select_rows spread
         verdict write_files write_markdown
     """,
+    "experiments.rivals": """
+        Comparison Contender METHODS Method Rival accuracy_table compare contenders differences_table
+        findings write_comparison write_comparison_page
+    """,
     "kernels": """
         Forward MAX_LAYERS TrainLayer TrainStep Trained available_isas forward forward_at forward_bfloat16
         forward_bfloat16_at grad_input grad_input_at grad_weight grad_weight_at has_openmp reference
