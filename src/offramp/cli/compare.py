@@ -139,7 +139,7 @@ def _print(comparison: "Comparison") -> None:
 
     for title, lines in (
         ("test accuracy, %", accuracy_table(comparison)),
-        ("points more than random, seed by seed", differences_table(comparison)),
+        ("points more than random", differences_table(comparison)),
     ):
         head, *body = lines
         table = Table(

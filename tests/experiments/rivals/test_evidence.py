@@ -64,7 +64,7 @@ def test_the_mean_over_rows_takes_each_seed_as_one_value(comparison: Comparison)
 def test_an_outcome_is_told_only_where_the_interval_leaves_out_zero() -> None:
     assert outcome(Spread(5, 0.3, 0.1, 0.2, 0.4)) == "better"
     assert outcome(Spread(5, -0.3, 0.1, 0.2, 0.4)) == "worse"
-    assert outcome(Spread(5, -0.1, 0.1, 0.2, 0.4)) == "open"
+    assert outcome(Spread(5, -0.15, 0.1, 0.2, 0.4)) == "open"
     assert outcome(Spread(1, 3.0, None, None, None)) == "open"
 
 

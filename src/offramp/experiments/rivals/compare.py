@@ -6,7 +6,6 @@ from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from offramp.experiments.reproduce import check_rows_fit
 from offramp.experiments.rivals.baselines import train_baseline
 from offramp.experiments.rivals.contenders import Contender, contenders
 from offramp.experiments.rivals.masked import step_macs
+from offramp.nn import MLP
 from offramp.train import Recipe, Watch, Work, evaluate, expected_s, fit, run_each
 
 _DENSE_DETOUR = 1.5  # what pruning takes beside other baselines: half as many epochs more
@@ -139,8 +139,7 @@ def _work(key: Key, recipe: Recipe, checkpoints: Path, dataset: Dataset) -> Work
     contender, seed = key
     name = _name(key, recipe)
     if contender.kind == "baseline":
-        dense = nn.Sequential(*(nn.Linear(*widths) for widths in pairwise(contender.neurons)))
-        seconds = expected_s(dense, dataset, recipe, fused=False)
+        seconds = expected_s(MLP(contender.neurons), dataset, recipe, fused=False)
         seconds *= _DENSE_DETOUR if contender.method == "pruned" else 1
         return Work(name, partial(_baseline, contender, recipe, seed), seconds)
     seconds = expected_s(contender.model(seed), dataset, recipe)

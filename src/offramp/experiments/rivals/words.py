@@ -118,8 +118,10 @@ def method(comparison: Comparison) -> list[str]:
         " the others, through the whole schedule again with Adam begun anew; `rigl` moves"
         f" {rigl.fraction:.0%} of the edges at first, falling along half a cosine, every {rigl.every} steps"
         f" until {rigl.until:.0%} of training, and moved edges begin at zero with Adam's moments at zero.",
-        "Weights on pixels that are zero in every image never change: `pruned` and `rigl` judge them by"
-        " their first values.",
+        "`pruned` and `rigl` judge edges by their magnitude alone, and the recipe has no weight decay:"
+        " weights on pixels that are zero in every image keep their first values, and under Adam those on"
+        " rarely lit pixels grow as large as others. Pruning that weighs how often a pixel is lit may do"
+        " better; it was not tried.",
         "First weights and the order of samples derive from the seed, which all methods share; the order is"
         " the same for all.",
         "The 10,000 test images are read once for each network, after the last epoch; nothing was chosen by"
