@@ -35,8 +35,9 @@ PUBLIC = {
     """,
     "plan": "JunctionSpeed measure_junction measure_part",
     "report": """
-        NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence html_page
-        printable read_result render_page results_table threshold_sweep to_json
+        Candidate Choice Estimate NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence
+        findings html_page markdown_page markdown_table networks_table printable read_result render_page
+        results_table threshold_sweep to_json write_markdown
     """,
     "runtime": """
         Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network ShapedLink TailServer models_of serve

@@ -13,6 +13,11 @@ def check_results(output: Path, markdown: Path | None) -> None:
         raise ConfigError(f"{output}: is a file; give a folder")
     output.mkdir(parents=True, exist_ok=True)
     check_file(output / "results.json")
+    check_page(markdown)
+
+
+def check_page(markdown: Path | None) -> None:
+    """Refuse now a page that could not be written after minutes of training."""
     if markdown is not None:
         if markdown.suffix != ".md":
             raise ConfigError(f"{markdown}: the page is Markdown; give a name that ends in .md")

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from offramp.experiments.evidence import Evidence
@@ -18,7 +17,7 @@ from offramp.experiments.words import (
     method,
     savings_table,
 )
-from offramp.report import render_page
+from offramp.report import markdown_table, render_page
 
 TITLE = "The paper's networks, trained again"
 
@@ -103,12 +102,6 @@ def markdown_page(evidence: Evidence, drawn: dict[str, str], csv: str) -> str:
     lines += ["## How it was measured", "", *(f"- {one}" for one in method(evidence))]
     lines += [f"- Every trained network is a line of [{csv}]({csv})."]
     return "\n".join(lines) + "\n"
-
-
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The table's lines."""
-    lines = [head, ["---"] * len(head), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _csv(evidence: Evidence) -> str:

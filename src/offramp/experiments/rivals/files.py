@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-from offramp.experiments.files import markdown_table
 from offramp.experiments.rivals.evidence import Comparison, comparison_csv
 from offramp.experiments.rivals.figure import CAPTION, comparison_svg
 from offramp.experiments.rivals.words import (
@@ -17,6 +16,7 @@ from offramp.experiments.rivals.words import (
     method,
     networks_table,
 )
+from offramp.report import markdown_table
 
 TITLE = "Sparse against everything it should be held against"
 
