@@ -18,6 +18,10 @@ PUBLIC = {
         gather html_page markdown_page misprint_words misprints recipe_named reproduce select_rows spread
         verdict write_files write_markdown
     """,
+    "experiments.rivals": """
+        Comparison Contender METHODS Method Rival accuracy_table compare contenders differences_table
+        findings write_comparison write_comparison_page
+    """,
     "kernels": """
         Forward MAX_LAYERS TrainLayer TrainStep Trained available_isas forward forward_at forward_bfloat16
         forward_bfloat16_at grad_input grad_input_at grad_weight grad_weight_at has_openmp reference
@@ -31,8 +35,9 @@ PUBLIC = {
     """,
     "plan": "JunctionSpeed measure_junction measure_part",
     "report": """
-        NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence html_page
-        printable read_result render_page results_table threshold_sweep to_json
+        Candidate Choice Estimate NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence
+        findings html_page markdown_page markdown_table networks_table printable read_result render_page
+        results_table threshold_sweep to_json write_markdown
     """,
     "runtime": """
         Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network ShapedLink TailServer models_of serve

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 
 from offramp.bundle import part_bytes, read
 from offramp.cli.demo import TRIOS
+from offramp.cli.measure import Stream
+from offramp.data import load
 from offramp.report import read_result
 
 Cli = Callable[..., Any]
@@ -22,8 +25,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def printed(offramp: Cli, folder: Path) -> str:
     """What a small demo printed."""
-    quick = ("--samples", 40, "--epochs", 8, "--rate-bits-per-s", 1e7, "--delay-ms", 0.5)
-    outcome = offramp("demo", *quick, cwd=folder)
+    quick = ("--samples", 40, "--epochs", 8, "--seeds", 2, "--rate-bits-per-s", 1e7, "--delay-ms", 0.5)
+    outcome = offramp("demo", *quick, "--markdown", "system.md", cwd=folder)
     assert outcome.status == 0, outcome.err
     return str(outcome.out)
 
@@ -71,7 +74,47 @@ def test_the_exit_s_record_gives_the_rows_again(printed: str, folder: Path) -> N
         sure = [confidence >= network.threshold for confidence in network.confidence]
         assert row.exit_rate == pytest.approx(sum(sure) / 40)
         answers = zip(sure, network.exit_correct, network.tail_correct, strict=True)
-        assert row.accuracy == pytest.approx(sum(e if s else t for s, e, t in answers) / 40, abs=0.026)
+        assert row.accuracy == pytest.approx(sum(e if s else t for s, e, t in answers) / 40)
+        split = next(row for row in result.rows if (row.network, row.mode) == (network.name, "split"))
+        assert split.accuracy == pytest.approx(sum(network.tail_correct) / 40)
+
+
+def test_accuracies_of_exit_tail_and_system_are_those_of_the_bundles_on_all_test_samples(
+    printed: str, folder: Path
+) -> None:
+    result = read_result(folder / "report.json")
+    assert result.n_test == 355
+    x, y = load("digits", seed=0).split("test")
+    for network in result.networks:
+        bundle = read(folder / "offramp-demo" / network.name)
+        stream = Stream(x, y, deadline_s=2)
+        local = stream.through(bundle, "local", link=None, head_bytes=0)
+        assert network.tail_accuracy.values[0] == pytest.approx(local.accuracy, abs=0.003)  # float16 or not
+        alone = replace(bundle, tail=bundle.exit, codec="float32")
+        exit_alone = stream.through(alone, "local", link=None, head_bytes=0)
+        assert network.exit_accuracy.values[0] == pytest.approx(exit_alone.accuracy)
+        ends = sorted((network.exit_accuracy.values[0], network.tail_accuracy.values[0]))
+        assert ends[0] - 0.02 <= network.system_accuracy.values[0] <= ends[1] + 0.02
+        assert len(network.system_accuracy.values) == len(network.training_s.values) == 2
+        assert network.system_accuracy.mean == pytest.approx(sum(network.system_accuracy.values) / 2)
+
+
+def test_the_dense_network_is_the_one_that_was_chosen(printed: str, folder: Path) -> None:
+    result = read_result(folder / "report.json")
+    widths = [candidate.neurons[1] for candidate in result.choice.candidates]
+    assert widths == list(TRIOS["digits"].dense_widths)
+    dense = read(folder / "offramp-demo" / "dense")
+    assert dense.parts["head"].n_out == widths[result.choice.chosen]
+    assert result.networks[0].neurons == result.choice.candidates[result.choice.chosen].neurons
+    assert result.choice.sparse.head_parameters == result.rows[-1].head_parameters
+
+
+def test_the_markdown_page_has_the_command_that_gives_it_again(printed: str, folder: Path) -> None:
+    page = (folder / "system.md").read_text(encoding="utf-8")
+    options = "--seeds 2 --epochs 8 --samples 40 --rate-bits-per-s 1e+07 --delay-ms 0.5 --markdown system.md"
+    assert f"Written by `offramp demo {options}`" in page
+    assert "Against small-dense, accuracy of the system on all 355 test samples, mean of 2 seeds" in page
+    assert (folder / "system.csv").read_text(encoding="utf-8").count("\n") == 13
 
 
 def test_the_page_is_written_with_all_rows(printed: str, folder: Path) -> None:
@@ -84,7 +127,9 @@ def test_the_page_is_written_with_all_rows(printed: str, folder: Path) -> None:
 def test_the_small_dense_head_has_about_as_many_parameters_as_the_sparse_one(name: str) -> None:
     trio = TRIOS[name]
     n_in, width, *_ = trio.neurons
-    small = trio.designs()["small-dense"].neurons[1]
+    small = trio.designs().small_dense.neurons[1]
+    assert all(small < wide for wide in trio.dense_widths)
+    assert list(trio.dense_widths) == sorted(trio.dense_widths)
     assert small * (n_in + 1) == pytest.approx(n_in * trio.out_degree + width, rel=0.06)
 
 
@@ -97,6 +142,9 @@ def test_the_small_dense_head_has_about_as_many_parameters_as_the_sparse_one(nam
         (["--html", "absent/x.html"], "absent/x.html: cannot be written, "),
         (["--json", "."], ".: is a folder; give a file"),
         (["--html", "."], ".: is a folder; give a file"),
+        (["--markdown", "page.txt"], "page.txt: the page is Markdown; give a name that ends in .md"),
+        (["--markdown", "absent/x.md"], "absent/x.md: cannot be written, "),
+        (["--seeds", "0"], "'--seeds'"),
         (["--deadline-s", "3600"], "'--deadline-s'"),
         (["--deadline-s", "nan"], "'--deadline-s'"),
         (["--delay-ms", "inf"], "'--delay-ms'"),

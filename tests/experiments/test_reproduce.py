@@ -12,7 +12,8 @@ import torch
 from offramp.data import Dataset, load
 from offramp.errors import ConfigError, DataError
 from offramp.experiments import PaperRow, Run, Settings, recipe_named, reproduce
-from offramp.experiments.runs import RunFolder, histograms, runs_csv
+from offramp.experiments.records import RecordFolder
+from offramp.experiments.runs import histograms, runs_csv
 from offramp.nn import MLP
 from offramp.train import RECIPES, evaluate
 
@@ -163,4 +164,4 @@ def test_the_csv_has_a_line_for_each_run(settings: Settings, digits: Dataset, tm
     assert end == ""
     record = json.loads((tmp_path / "runs" / "row03-paper-random-seed0.json").read_text())
     assert f",{record['accuracy_percent']:.2f}," in sparse
-    assert RunFolder(tmp_path / "runs").read("nothing", {}) is None
+    assert RecordFolder(tmp_path / "runs", Run).read("nothing", {}) is None

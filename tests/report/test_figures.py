@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offramp.report import NetworkRecord, Result, accuracy_against_bytes, confidence, threshold_sweep
+from offramp.report import (
+    Estimate,
+    NetworkRecord,
+    Result,
+    accuracy_against_bytes,
+    confidence,
+    threshold_sweep,
+)
 from offramp.report.figures import INK
 
 
@@ -55,12 +62,20 @@ def test_the_ends_of_a_sweep_are_the_exit_alone_and_the_tail_alone(
 
 
 def record(confidences: list[float], exit_correct: list[bool], tail_correct: list[bool]) -> NetworkRecord:
+    nothing = Estimate(mean=0.0, margin=None, values=[0.0])
     return NetworkRecord(
         name="any",
+        neurons=[],
         structure={},
         head_density=1.0,
         tail_parameters=1,
-        training_s=0.0,
+        training_s=nothing,
+        peak_training_bytes=None,
+        exit_accuracy=nothing,
+        tail_accuracy=nothing,
+        system_accuracy=nothing,
+        exit_rate=nothing,
+        wire_bytes=nothing,
         threshold=1.5,
         confidence=confidences,
         exit_correct=exit_correct,

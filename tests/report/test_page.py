@@ -50,7 +50,16 @@ def test_the_page_has_every_row_with_its_figures(result: Result) -> None:
     for mode in ("local", "remote", "split", "split+exit"):
         assert cells.count(mode) == 3
     assert cells.count("97.50") == 12
-    assert cells.count("16,940") == 12
+    assert cells.count("16,940") == 12 + 3  # modes, and costs of the networks
+
+
+def test_the_page_has_a_row_for_each_network_and_the_networks_that_were_tried(result: Result) -> None:
+    cells = Page(html_page(result)).cells
+    assert cells.count("91.00 ± 1.00") == 3  # the exit alone
+    assert cells.count("98.00 ± 1.00") == 3  # the tail alone
+    assert cells.count("62.2 ± 9.6") == 3  # on the wire
+    at = cells.index("dense, chosen")
+    assert cells[at : at + 4] == ["dense, chosen", "64,24,10", "1,560", "95.50 ± 1.00"]
 
 
 def test_text_of_a_result_cannot_become_markup(result: Result) -> None:

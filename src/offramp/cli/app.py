@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import offramp
+from offramp.cli.compare import compare
 from offramp.cli.console import out
 from offramp.cli.demo import demo
 from offramp.cli.inspect import inspect
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # offramp.cli.entry has its own way with errors
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, train, inspect, serve, run, reproduce, search):
+for command in (demo, train, inspect, serve, run, reproduce, compare, search):
     app.command()(command)
 
 

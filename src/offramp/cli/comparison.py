@@ -1,7 +1,7 @@
 """Several networks trained on the same data, streamed over the same link, compared. Imports Torch."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -9,57 +9,64 @@ import numpy as np
 
 from offramp.bundle import Bundle, LinearLayer, Part, SparseLinearLayer, part_bytes, write
 from offramp.cli.console import note, progress
+from offramp.cli.contenders import RECIPE, Contender, Designs, Load, Settings, estimate, train_all
 from offramp.cli.environment import environment
-from offramp.cli.measure import Stream
+from offramp.cli.equal_accuracy import choose
+from offramp.cli.measure import Stream, Verdicts, verdicts
 from offramp.cli.tail_process import tail_process
-from offramp.cli.training import Design, train_bundle
+from offramp.cli.training import Design
 from offramp.data import Dataset
-from offramp.exits import max_softmax
-from offramp.report import NetworkRecord, Result, Row
-from offramp.runtime import MODES, Network, ShapedLink
-from offramp.train import RECIPES, History
-
-RECIPE = "cosine"
+from offramp.nn import MLP, SplitModel, split_midpoint
+from offramp.report import Choice, NetworkRecord, Result, Row
+from offramp.runtime import MODES, ShapedLink
+from offramp.train.memory import peak_training_bytes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What decides the figures, besides data, networks and machine.
+def compare(designs: Designs, load: Load, settings: Settings, *, out_dir: Path, command: str) -> Result:
+    """Train all networks, choose the dense one, write bundles into `out_dir`, stream test samples.
 
     Args:
-        samples: of the test split to stream, None for all.
-        threads: of training, of the edge's kernels and of the tail's, each.
+        load: gives the data, split by a seed.
+        command: what to type for the same.
     """
-
-    seed: int
-    epochs: int
-    batch_size: int
-    rate_bits_per_s: float
-    delay_ms: float
-    deadline_s: float
-    samples: int | None
-    threads: int
-
-
-def compare(designs: Mapping[str, Design], dataset: Dataset, settings: Settings, *, out_dir: Path) -> Result:
-    """Train all networks, write their bundles into `out_dir`, stream test samples in every mode."""
-    trained = {
-        name: _train(name, dataset, design, settings, out_dir=out_dir) for name, design in designs.items()
-    }
+    dataset = load(seed=settings.seeds[0])
+    small_dense, sparse, *dense = train_all(
+        {
+            "small-dense": designs.small_dense,
+            "sparse": designs.sparse,
+            **{f"dense, {design.neurons[1]} neurons at the cut": design for design in designs.dense},
+        },
+        load,
+        dataset,
+        settings,
+    )
+    choice = choose(
+        sparse.candidate(),
+        [contender.candidate() for contender in dense],
+        n_samples=len(dataset.splits["validation"]),
+    )
+    note(f"dense: {choice.candidates[choice.chosen].neurons[1]} neurons, by validation accuracy")
+    contenders = {"dense": dense[choice.chosen], "small-dense": small_dense, "sparse": sparse}
+    for name, contender in contenders.items():
+        write(contender.trained[0].bundle, out_dir / name, overwrite=True)
     stream, n_test = _stream(dataset, settings)
     rows = [
         row
-        for name, (bundle, _) in trained.items()
-        for row in _rows(bundle, out_dir / name, stream, settings)
+        for name, contender in contenders.items()
+        for row in _rows(contender.trained[0].bundle, out_dir / name, stream, settings)
     ]
     return Result(
-        title=f"offramp demo: {dataset.name}, {len(trained)} networks, {len(MODES)} modes",
+        title=f"offramp demo: {dataset.name}, {len(contenders)} networks, {len(MODES)} modes",
+        command=command,
         rows=rows,
-        networks=[_record(bundle, history, stream) for bundle, history in trained.values()],
-        method=_method(dataset, settings, n_streamed=len(stream.labels), n_test=n_test),
+        networks=_records(contenders, rows, load, stream, settings),
+        choice=choice,
+        n_test=n_test,
+        method=_method(dataset, choice, settings, n_streamed=len(stream.labels), n_test=n_test),
         settings={"data": dataset.name, "recipe": RECIPE, **asdict(settings)}
         | {
-            "codec": next(iter(designs.values())).codec,
+            "seeds": list(settings.seeds),
+            "codec": designs.sparse.codec,
             "samples": len(stream.labels),
             "test samples": n_test,
         },
@@ -67,23 +74,10 @@ def compare(designs: Mapping[str, Design], dataset: Dataset, settings: Settings,
     )
 
 
-def _train(
-    name: str, dataset: Dataset, design: Design, settings: Settings, *, out_dir: Path
-) -> tuple[Bundle, History]:
-    recipe = replace(RECIPES[RECIPE], epochs=settings.epochs, batch_size=settings.batch_size)
-    bundle, history = train_bundle(
-        name, dataset, design, recipe, seed=settings.seed, threads=settings.threads
-    )
-    write(bundle, out_dir / name, overwrite=True)
-    accuracy = bundle.training["validation_accuracy"]["tail"]
-    note(f"{name}: trained in {history.seconds:.1f} s, validation accuracy {accuracy:.2%}")
-    return bundle, history
-
-
 def _stream(dataset: Dataset, settings: Settings) -> tuple[Stream, int]:
-    """The samples to stream, in an order that only the seed decides, and the size of the test split."""
+    """The samples to stream, in an order that only the first seed decides, and the size of the test split."""
     x, y = dataset.split("test")
-    drawn = np.random.default_rng(settings.seed).permutation(len(y))[: settings.samples]
+    drawn = np.random.default_rng(settings.seeds[0]).permutation(len(y))[: settings.samples]
     return Stream(x[drawn], y[drawn], settings.deadline_s, settings.threads), len(y)
 
 
@@ -106,20 +100,57 @@ def _rows(bundle: Bundle, path: Path, stream: Stream, settings: Settings) -> lis
     return rows
 
 
-def _record(bundle: Bundle, history: History, stream: Stream) -> NetworkRecord:
-    head, exit, tail = (bundle.parts[name] for name in ("head", "exit", "tail"))
-    features = Network(head)(bundle.preprocessing(stream.samples))
-    exit_scores, tail_scores = Network(exit)(features), Network(tail)(features)
+def _records(
+    contenders: Mapping[str, Contender], rows: Sequence[Row], load: Load, stream: Stream, settings: Settings
+) -> list[NetworkRecord]:
+    """What the trainings gave: time and memory, accuracies on the whole test split, the first one's exit."""
+    builds = {name: partial(_build, one.design, settings.seeds[0]) for name, one in contenders.items()}
+    peaks = peak_training_bytes(builds, settings.recipe, threads=settings.threads)
+    on_test: dict[str, list[Verdicts]] = {name: [] for name in contenders}
+    for index, seed in enumerate(settings.seeds):
+        x, y = load(seed=seed).split("test")
+        for name, contender in contenders.items():
+            on_test[name].append(verdicts(contender.trained[index].bundle, x, y))
+    offload_bytes = {row.network: row.wire_bytes_per_sample for row in rows if row.mode == "split"}
+    return [
+        _record(contender, on_test[name], peaks[name], offload_bytes[name], stream)
+        for name, contender in contenders.items()
+    ]
+
+
+def _build(design: Design, seed: int) -> SplitModel:
+    """The untrained network, for a process that has no data."""
+    mlp = MLP(design.neurons, design.out_degrees, pattern=design.pattern, block=design.block, seed=seed)
+    return split_midpoint(mlp, exit_hidden=design.exit_hidden)
+
+
+def _record(
+    contender: Contender,
+    on_test: Sequence[Verdicts],
+    peak_bytes: int | None,
+    offload_bytes: float,
+    stream: Stream,
+) -> NetworkRecord:
+    bundle = contender.trained[0].bundle
+    head = bundle.parts["head"]
+    streamed = verdicts(bundle, stream.samples, stream.labels)
     return NetworkRecord(
         name=bundle.name,
+        neurons=list(contender.design.neurons),
         structure={name: structure(part) for name, part in bundle.parts.items()},
         head_density=head.n_macs / sum(layer.n_in * layer.n_out for layer in _junctions(head)),
-        tail_parameters=tail.n_parameters,
-        training_s=history.seconds,
+        tail_parameters=bundle.parts["tail"].n_parameters,
+        training_s=estimate([one.training_s for one in contender.trained]),
+        peak_training_bytes=peak_bytes,
+        exit_accuracy=estimate([float(one.exit_right.mean()) for one in on_test]),
+        tail_accuracy=estimate([float(one.tail_right.mean()) for one in on_test]),
+        system_accuracy=estimate([float(one.system_right.mean()) for one in on_test]),
+        exit_rate=estimate([float(one.sure.mean()) for one in on_test]),
+        wire_bytes=estimate([offload_bytes * float(1 - one.sure.mean()) for one in on_test]),
         threshold=bundle.exit_rule.threshold,
-        confidence=np.round(max_softmax(exit_scores), 6).tolist(),
-        exit_correct=(exit_scores.argmax(1) == stream.labels).tolist(),
-        tail_correct=(tail_scores.argmax(1) == stream.labels).tolist(),
+        confidence=np.round(streamed.confidence, 6).tolist(),
+        exit_correct=streamed.exit_right.tolist(),
+        tail_correct=streamed.tail_right.tolist(),
     )
 
 
@@ -138,12 +169,32 @@ def _junctions(part: Part) -> list[SparseLinearLayer | LinearLayer]:
     return [layer for layer in part.layers if isinstance(layer, SparseLinearLayer | LinearLayer)]
 
 
-def _method(dataset: Dataset, settings: Settings, *, n_streamed: int, n_test: int) -> list[str]:
+def _method(
+    dataset: Dataset, choice: Choice, settings: Settings, *, n_streamed: int, n_test: int
+) -> list[str]:
     drawn = ", drawn at random," if n_streamed < n_test else ""
     link = f"{settings.rate_bits_per_s / 1e6:g} Mbit/s and {settings.delay_ms:g} ms each way"
+    n_seeds = len(settings.seeds)
+    several = (
+        f"{n_seeds} seeds from {settings.seeds[0]} on, which decide splits, patterns, weights and order."
+        " Figures with ± are means over them with their 95% interval (Student's t); all else is of the first"
+        " seed."
+    )
     return [
-        f"All networks: recipe {RECIPE}, {settings.epochs} epochs of the same samples in the same order, one"
-        " seed. Exit and tail are trained together; the exit's threshold is set on the calibration split.",
+        f"All networks: recipe {RECIPE}, {settings.epochs} epochs of the same samples in the same order,"
+        f" {several if n_seeds > 1 else 'one seed.'} Exit and tail are trained together; the exit's threshold"
+        " is set on the calibration split.",
+        f"Dense heads of {', '.join(str(one.neurons[1]) for one in choice.candidates)} neurons, with tails of"
+        " the sparse network's hidden widths, were trained too. The dense network of the comparison is the"
+        f" narrowest whose system is right on as many of the {choice.n_samples:,} validation samples as the"
+        " sparse one's, less one standard error. No test sample was read before that choice.",
+        "Training time is that of all epochs, validation included, without reading the data. Where it is"
+        " long, several networks are trained at the same time, so that every core has work.",
+        "Training memory is the peak of a process's resident memory over the first steps, in a process of its"
+        " own for each network, less what it had before the network was made: pattern, weights, gradients,"
+        " Adam's moments and a step's own work are counted; samples, validation and the libraries are not.",
+        f"Accuracies of exit, tail and system in the table of networks are on all {n_test:,} test samples,"
+        " the tail's from features as they arrive. They were computed without a link.",
         f"{n_streamed:,} of the {n_test:,} test samples{drawn} were streamed one at a time: the next is sent"
         " when the last is answered.",
         "The tail is offramp serve in a process of its own, on the same machine, behind a TCP link of"

@@ -12,9 +12,9 @@ from rich import box
 from rich.table import Table
 
 from offramp.cli import arguments
-from offramp.cli.console import check_file, note, print_json, print_line, print_wide, resumable
+from offramp.cli.console import note, print_json, print_line, print_wide, resumable
 from offramp.cli.options import MAX_THREADS, DataDir
-from offramp.errors import ConfigError
+from offramp.cli.results import check_results, typed
 
 if TYPE_CHECKING:
     from offramp.experiments import Evidence, PaperRow, RowEvidence, Run
@@ -98,16 +98,18 @@ def reproduce(
     chosen = select_rows(rows)
     wanted = None if block is None else arguments.block(block, "--block")
     settings = Settings(recipe=recipe_named(recipe), pattern=pattern, block=wanted)
-    _check_output(output, markdown)
+    check_results(output, markdown)
     started = time.monotonic()
     dataset = load("mnist", data_dir=data_dir)
     with resumable(output, "**/checkpoint.safetensors", "runs/*.json"):
         runs = _trained(chosen, range(seeds), settings, dataset, output, workers)
+    options = [("--rows", rows, "all"), ("--seeds", str(seeds), ""), ("--recipe", recipe, "paper")]
+    options += [("--pattern", pattern, "random"), ("--block", block or "", "")]
     evidence = Evidence(
         rows=gather(chosen, runs),
         settings=settings,
         seeds=tuple(range(seeds)),
-        command=_command(rows, seeds, recipe, pattern, block, markdown),
+        command=typed("offramp reproduce", options, markdown),
         seconds=time.monotonic() - started,
         environment=environment(),
     )
@@ -175,26 +177,3 @@ def _print(evidence: "Evidence") -> None:
         f"seeds: {len(evidence.seeds)}, recipe {settings.recipe.name}, pattern {settings.pattern};"
         f" {evidence.train_s:.0f} s of training, {evidence.seconds:.0f} s in this call"
     )
-
-
-def _check_output(output: Path, markdown: Path | None) -> None:
-    """Refuse now what could not be written after minutes of training."""
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"{output}: is a file; give a folder")
-    output.mkdir(parents=True, exist_ok=True)
-    check_file(output / "results.json")
-    if markdown is not None:
-        if markdown.suffix != ".md":
-            raise ConfigError(f"{markdown}: the page is Markdown; give a name that ends in .md")
-        check_file(markdown)
-
-
-def _command(
-    rows: str, seeds: int, recipe: str, pattern: str, block: str | None, markdown: Path | None
-) -> str:
-    """What to type for the same figures; places of data and results are each reader's own."""
-    options = [("--rows", rows, "all"), ("--seeds", str(seeds), ""), ("--recipe", recipe, "paper")]
-    options += [("--pattern", pattern, "random"), ("--block", block or "", "")]
-    options += [("--markdown", "" if markdown is None or markdown.is_absolute() else str(markdown), "")]
-    given = [f"{name} {value}" for name, value, default in options if value not in ("", default)]
-    return " ".join(["offramp reproduce", *given])

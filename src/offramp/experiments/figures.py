@@ -134,24 +134,32 @@ def _curves(axes: "Axes", kind: Kind, rows: Sequence[RowEvidence]) -> None:
 
 
 def _scales(axes: "Axes", rows: Sequence[RowEvidence]) -> None:
-    """Both axes logarithmic, the accuracy's in the share of errors: a step up is as many errors saved."""
     lowest = min(
         min(one.row.accuracy_percent, one.accuracy.mean - (one.accuracy.margin or 0)) for one in rows
     )
     highest = max(max(one.row.accuracy_percent, one.accuracy.mean) for one in rows)
+    scale_accuracy(axes, lowest, highest)
+    scale_parameters(axes, [one.row.parameters for one in rows])
+
+
+def scale_accuracy(axes: "Axes", lowest: float, highest: float) -> None:
+    """The y axis for these per cents: logarithmic in the errors, so a step up is as many errors saved."""
     axes.set_yscale("function", functions=(_from_accuracy, _to_accuracy))
     axes.set_ylim(max(0.0, lowest - 0.15 * (100 - lowest)), min(99.9, highest + 0.25 * (100 - highest)))
     low, high = axes.get_ylim()
     axes.set_yticks([tick for tick in _ACCURACIES if low <= tick <= high])
     axes.yaxis.set_major_formatter("{x:.0f}")
+    axes.set_ylabel("test accuracy, % (log of the errors)")
+
+
+def scale_parameters(axes: "Axes", counts: Sequence[int]) -> None:
+    """The x axis for these counts, logarithmic."""
     axes.set_xscale("log")
-    counts = [one.row.parameters for one in rows]
     axes.set_xlim(0.9 * min(counts), 1.12 * max(counts))
     ticks = [tick for tick in _PARAMETERS if axes.get_xlim()[0] <= tick <= axes.get_xlim()[1]]
     axes.set_xticks(ticks, labels=[f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("parameters (log)")
-    axes.set_ylabel("test accuracy, % (log of the errors)")
 
 
 def _from_accuracy(percent: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from offramp.experiments.evidence import Evidence
@@ -18,7 +17,7 @@ from offramp.experiments.words import (
     method,
     savings_table,
 )
-from offramp.report import render_page
+from offramp.report import markdown_table, render_page
 
 TITLE = "The paper's networks, trained again"
 
@@ -88,21 +87,21 @@ def markdown_page(evidence: Evidence, drawn: dict[str, str], csv: str) -> str:
         "",
     ]
     lines += ["## What holds, and what does not", "", *(f"- {one}" for one in findings(evidence)), ""]
-    lines += ["## Row by row", "", *_table([title for title, _ in COLUMNS], map(cells, evidence.rows)), ""]
+    lines += [
+        "## Row by row",
+        "",
+        *markdown_table([title for title, _ in COLUMNS], map(cells, evidence.rows)),
+        "",
+    ]
     head, *body = savings_table(evidence)
     if body:
-        lines += ["## More than four times smaller?", "", SAVINGS, "", *_table(head, body), ""]
+        lines += ["## More than four times smaller?", "", SAVINGS, "", *markdown_table(head, body), ""]
     for name, file in drawn.items():
         words = captions(evidence)[name]
         lines += [f"## {name.replace('figure', 'Figure ')}", "", f"![{words}]({file})", "", words, ""]
     lines += ["## How it was measured", "", *(f"- {one}" for one in method(evidence))]
     lines += [f"- Every trained network is a line of [{csv}]({csv})."]
     return "\n".join(lines) + "\n"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _csv(evidence: Evidence) -> str:

@@ -38,12 +38,16 @@ class PaperRow:
     @property
     def parameters(self) -> int:
         """Edges and biases."""
-        edges = sum(n * degree for n, degree in zip(self.neurons, self.out_degrees, strict=False))
-        return edges + sum(self.neurons[1:])
+        return n_parameters(self.neurons, self.out_degrees)
 
     @property
     def is_sparse(self) -> bool:
         return self.kind == "sparse"
+
+
+def n_parameters(neurons: Sequence[int], out_degrees: Sequence[int]) -> int:
+    """Edges and biases of an MLP."""
+    return sum(n * degree for n, degree in zip(neurons, out_degrees, strict=False)) + sum(neurons[1:])
 
 
 def _rows(table: int, first: int, text: str) -> tuple[PaperRow, ...]:
@@ -104,6 +108,16 @@ PAPER_ROWS = _rows(1, 1, TABLE_1) + _rows(2, 16, TABLE_2)
 def misprints(rows: Sequence[PaperRow] = PAPER_ROWS) -> list[PaperRow]:
     """The rows whose printed parameter count is not their edges and biases."""
     return [row for row in rows if row.parameters != row.parameters_printed]
+
+
+def nearest_dense(row: PaperRow) -> tuple[PaperRow, PaperRow]:
+    """The deep and the shallow row of the same table with the nearest parameters."""
+
+    def nearest(kind: Kind) -> PaperRow:
+        rows = [one for one in PAPER_ROWS if (one.table, one.kind) == (row.table, kind)]
+        return min(rows, key=lambda one: abs(one.parameters - row.parameters))
+
+    return nearest("deep"), nearest("shallow")
 
 
 def select_rows(text: str) -> tuple[PaperRow, ...]:

@@ -5,18 +5,11 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from offramp.bundle import Preprocessing
 from offramp.data import Dataset, preprocessing_for
 from offramp.errors import ConfigError
 from offramp.experiments.paper import PaperRow
-from offramp.experiments.runs import (
-    Run,
-    RunFolder,
-    Settings,
-    expected_fields,
-    histograms,
-    run_name,
-)
+from offramp.experiments.records import RecordFolder
+from offramp.experiments.runs import Run, Settings, expected_fields, histograms, run_name
 from offramp.train import Job, Trained, evaluate, fit_each
 
 Key = tuple[PaperRow, int]  # row and seed
@@ -45,7 +38,7 @@ def reproduce(
         ConfigError: data or settings that do not fit the rows; records of other settings in the folder.
         and what `fit_each` raises.
     """
-    records = RunFolder(folder / "runs")
+    records = RecordFolder(folder / "runs", Run)
     digest = dataset.digest("train") + dataset.digest("test")
     pending: dict[str, Key] = {}
     for seed in seeds:  # outside: half of the time gives every row half of its seeds
@@ -70,8 +63,10 @@ def _train(
     workers: int | None,
     progress: bool,
 ) -> Generator[Run, None, None]:
-    checkpoints, records = folder / "checkpoints", RunFolder(folder / "runs")
-    preprocessing = _preprocessing(dataset, [row for row, _ in pending.values()])
+    checkpoints, records = folder / "checkpoints", RecordFolder(folder / "runs", Run)
+    rows = [row for row, _ in pending.values()]
+    check_rows_fit(dataset, rows)
+    preprocessing = preprocessing_for(dataset, pad_to=rows[0].neurons[0])
     jobs = [
         Job(
             name=name,
@@ -109,14 +104,14 @@ def _record(trained: Trained, key: Key, settings: Settings, digest: str, accurac
     )
 
 
-def _preprocessing(dataset: Dataset, rows: Sequence[PaperRow]) -> Preprocessing:
+def check_rows_fit(dataset: Dataset, rows: Sequence[PaperRow]) -> None:
+    """Raise ConfigError for rows of different inputs and classes, or of other classes than the data."""
     widths = {(row.neurons[0], row.neurons[-1]) for row in rows}
     if len(widths) > 1:
         raise ConfigError(f"rows of different inputs and classes {sorted(widths)}; give rows of one")
-    n_in, n_classes = widths.pop()
+    _, n_classes = widths.pop()
     if n_classes != len(dataset.classes):
         raise ConfigError(
             f"{dataset.name} has {len(dataset.classes)} classes, the rows {n_classes};"
             " use the data they are for"
         )
-    return preprocessing_for(dataset, pad_to=n_in)

@@ -1,17 +1,16 @@
-"""Trained networks as records: one JSON file for each, so that what is done stays done."""
+"""What the runs of a reproduction have in common, and what is kept of each."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 from torch import nn
 
-from offramp.errors import ConfigError, DataError
+from offramp.errors import ConfigError
 from offramp.experiments.paper import PaperRow
+from offramp.experiments.records import Record, spaced
 from offramp.nn import MLP
 from offramp.pattern import PATTERN_KINDS, PatternSpec
 from offramp.train import RECIPES, Recipe
@@ -27,22 +26,10 @@ class Histogram(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     near_zero: float  # share of the weights nearer to zero than a tenth of the largest
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Run(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A row of the paper, trained with one seed."""
 
-    row: int
-    neurons: tuple[int, ...]
-    out_degrees: tuple[int, ...]
-    recipe: dict[str, Any]
-    pattern: str  # "full" for dense networks
-    block: str  # wanted, as in "4x4"; empty for none
-    seed: int
-    data_digest: str
-    parameters: int
-    accuracy_percent: float  # on the test split, read once
-    train_s: float
-    fused: bool
-    histograms: list[Histogram] = []
+    histograms: list[Histogram] = msgspec.field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,47 +108,6 @@ def histograms(model: nn.Module) -> list[Histogram]:
     ]
 
 
-class RunFolder:
-    """The records of a folder, one file for each run; a file is there whole or not at all."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def write(self, name: str, run: Run) -> None:
-        """Keep a record."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        temporary = self.path / f"{name}.json.tmp"
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=0) + b"\n")
-        os.replace(temporary, self.path / f"{name}.json")
-
-    def read(self, name: str, expected: Mapping[str, Any]) -> Run | None:
-        """The record of this name, or None.
-
-        Args:
-            expected: fields by which it is known for what was asked.
-
-        Raises:
-            ConfigError: it is of another run.
-            DataError: it is damaged.
-        """
-        path = self.path / f"{name}.json"
-        if not path.is_file():
-            return None
-        try:
-            run = msgspec.json.decode(path.read_bytes(), type=Run)
-        except msgspec.DecodeError as error:
-            raise DataError(
-                f"{path}: is no record of a run: {error}; delete it, and it is made again"
-            ) from error
-        for field, value in expected.items():
-            if getattr(run, field) != value:
-                raise ConfigError(
-                    f"{path}: is of a run with another {field} than {_short(value)};"
-                    " give another output folder, or delete this one"
-                )
-        return run
-
-
 def expected_fields(row: PaperRow, settings: Settings, seed: int, data_digest: str) -> dict[str, Any]:
     """What a run's record must say to be the run of this row, these settings and this seed."""
     return {
@@ -184,8 +130,8 @@ def runs_csv(runs: Sequence[Run], rows: Mapping[int, PaperRow]) -> str:
         cells = (
             row.table,
             row.kind,
-            " ".join(map(str, row.neurons)),
-            " ".join(map(str, row.out_degrees)),
+            spaced(row.neurons),
+            spaced(row.out_degrees),
             run.recipe["name"],
             run.pattern,
             run.block,
@@ -196,8 +142,3 @@ def runs_csv(runs: Sequence[Run], rows: Mapping[int, PaperRow]) -> str:
         )
         lines.append(",".join(map(str, cells)))
     return "\n".join(lines) + "\n"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

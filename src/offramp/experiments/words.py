@@ -4,7 +4,8 @@ from collections import Counter
 from itertools import combinations
 
 from offramp.experiments.evidence import Evidence, RowEvidence, Saving, misprint_words
-from offramp.experiments.statistics import TOLERANCE_POINTS, VERDICTS
+from offramp.experiments.statistics import TOLERANCE_POINTS, VERDICTS, Spread
+from offramp.train import Recipe
 
 COLUMNS = (
     ("row", "number through both tables"),
@@ -73,8 +74,12 @@ def off(one: RowEvidence) -> float:
 
 def accuracy_cell(one: RowEvidence) -> str:
     """Mean and half the interval, in per cent."""
-    ours = one.accuracy
-    return f"{ours.mean:.2f}" + ("" if ours.margin is None else f" ± {ours.margin:.2f}")
+    return spread_words(one.accuracy)
+
+
+def spread_words(one: Spread, *, signed: bool = False) -> str:
+    """Mean and half its 95% interval, as in "93.94 ± 0.13"; `signed` for differences."""
+    return f"{one.mean:{'+' if signed else ''}.2f}" + ("" if one.margin is None else f" ± {one.margin:.2f}")
 
 
 def findings(evidence: Evidence) -> list[str]:
@@ -170,21 +175,13 @@ def _half(saving: Saving, *, ours: bool) -> list[str]:
 
 def method(evidence: Evidence) -> list[str]:
     """How it was measured, and how to get the same."""
-    recipe, settings = evidence.settings.recipe, evidence.settings
+    settings = evidence.settings
     block = "" if settings.block is None else f" with blocks up to {settings.block[0]}×{settings.block[1]}"
     seeds = ", ".join(map(str, evidence.seeds))
-    schedule = (
-        f"learning rate {recipe.learning_rate:g} / (1 + {recipe.decay:g}·step)"
-        if recipe.schedule == "inverse_time"
-        else f"learning rate {recipe.learning_rate:g} after {recipe.warmup_steps} steps, then along a cosine"
-    )
     environment = ", ".join(f"{name} {value}" for name, value in evidence.environment.items())
     return [
         f"Command: `{evidence.command}`; seeds {seeds}.",
-        f"Recipe {recipe.name}: Adam, {schedule}, batch {recipe.batch_size}, {recipe.epochs} epochs,"
-        f" He-normal by {'the dense fan-in' if recipe.init == 'dense_fan_in' else 'the in-degree'}, biases"
-        f" {recipe.initial_bias:g}, ReLU, softmax cross-entropy, no weight decay; all 60,000 training images,"
-        " pixels in [0, 1], padded with zeros to 800.",
+        recipe_words(settings.recipe),
         f"Sparse rows: pattern {settings.pattern}{block} with exact degrees. Patterns, first weights and the"
         " order of samples derive from the seed.",
         "The 10,000 test images are read once for each network, after the last epoch; nothing was chosen by"
@@ -194,3 +191,18 @@ def method(evidence: Evidence) -> list[str]:
         f" {evidence.seconds:,.0f} s, which leaves out what an earlier one had done.",
         f"Environment: {environment}.",
     ]
+
+
+def recipe_words(recipe: Recipe) -> str:
+    """How networks are trained on MNIST, in a sentence."""
+    schedule = (
+        f"learning rate {recipe.learning_rate:g} / (1 + {recipe.decay:g}·step)"
+        if recipe.schedule == "inverse_time"
+        else f"learning rate {recipe.learning_rate:g} after {recipe.warmup_steps} steps, then along a cosine"
+    )
+    return (
+        f"Recipe {recipe.name}: Adam, {schedule}, batch {recipe.batch_size}, {recipe.epochs} epochs,"
+        f" He-normal by {'the dense fan-in' if recipe.init == 'dense_fan_in' else 'the in-degree'}, biases"
+        f" {recipe.initial_bias:g}, ReLU, softmax cross-entropy, no weight decay; all 60,000 training images,"
+        " pixels in [0, 1], padded with zeros to 800."
+    )

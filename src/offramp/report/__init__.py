@@ -1,23 +1,43 @@
-"""What a measurement gave: values, one table for the terminal, one page for the browser. No Torch."""
+"""What a measurement gave: values, tables for the terminal, pages for browser and documentation. No Torch."""
 
 from offramp.report.figures import accuracy_against_bytes, confidence, threshold_sweep
+from offramp.report.findings import findings
+from offramp.report.markdown import markdown_page, markdown_table, write_markdown
 from offramp.report.page import html_page, render_page
 from offramp.report.printable import printable
-from offramp.report.result import NetworkRecord, Result, Row, accuracy_margin, read_result, to_json
-from offramp.report.table import results_table
+from offramp.report.result import (
+    Candidate,
+    Choice,
+    Estimate,
+    NetworkRecord,
+    Result,
+    Row,
+    accuracy_margin,
+    read_result,
+    to_json,
+)
+from offramp.report.table import networks_table, results_table
 
 __all__ = [
+    "Candidate",
+    "Choice",
+    "Estimate",
     "NetworkRecord",
     "Result",
     "Row",
     "accuracy_against_bytes",
     "accuracy_margin",
     "confidence",
+    "findings",
     "html_page",
+    "markdown_page",
+    "markdown_table",
+    "networks_table",
     "printable",
     "read_result",
     "render_page",
     "results_table",
     "threshold_sweep",
     "to_json",
+    "write_markdown",
 ]

@@ -6,8 +6,9 @@ from typing import Any
 
 from offramp.errors import MissingDependencyError
 from offramp.report.figures import accuracy_against_bytes, confidence, network_colour
+from offramp.report.findings import costs_table, findings
 from offramp.report.result import Result, accuracy_margin
-from offramp.report.table import COLUMNS
+from offramp.report.table import CHOSEN, COLUMNS, NETWORK_COLUMNS, choice_table
 
 
 def render_page(package: str, **values: Any) -> str:
@@ -41,6 +42,12 @@ def html_page(result: Result) -> str:
         result=result,
         columns=COLUMNS,
         groups=_groups(result),
+        network_columns=NETWORK_COLUMNS,
+        networks=[[column.cell(network) for column in NETWORK_COLUMNS] for network in result.networks],
+        findings=findings(result),
+        costs=costs_table(result),
+        choice=choice_table(result.choice),
+        chosen=CHOSEN,
         accuracy_figure=accuracy_against_bytes(result),
         margin_points=100 * accuracy_margin(result.rows),
         exits=[

@@ -30,14 +30,33 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     fallbacks: int  # samples for which the tail did not answer in time
 
 
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One figure of several trainings of a network, one for each seed."""
+
+    mean: float
+    margin: float | None  # half of the 95% interval of the mean; None for a single training
+    values: list[float]  # in the order of the seeds
+
+
 class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One trained network, and its exit's behaviour on the streamed samples (lists of equal length)."""
+    """One network: what its trainings gave, and the first one's exit on the streamed samples.
+
+    Accuracies and exit rate are shares of the whole test split, the tail from coded features; the lists have
+    one entry for each streamed sample.
+    """
 
     name: str
+    neurons: list[int]
     structure: dict[str, str]  # "head", "exit" and "tail" in words
     head_density: float
     tail_parameters: int
-    training_s: float
+    training_s: Estimate
+    peak_training_bytes: int | None  # of a training step; None where the system does not tell
+    exit_accuracy: Estimate  # of the exit alone
+    tail_accuracy: Estimate  # of the tail alone
+    system_accuracy: Estimate  # the exit where it is sure, else the tail
+    exit_rate: Estimate
+    wire_bytes: Estimate  # a sample in split+exit: the share sent, times an offload's bytes in mode split
     threshold: float
     confidence: list[float]
     exit_correct: list[bool]
@@ -48,12 +67,33 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError("confidence, exit_correct and tail_correct differ in length")
 
 
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A network that was trained so that one could be chosen, and how often its system is right."""
+
+    neurons: list[int]
+    head_parameters: int
+    validation_accuracy: Estimate
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the dense network of the sparse one's accuracy was found, by validation samples alone."""
+
+    sparse: Candidate
+    least_accuracy: float  # the sparse network's less one standard error
+    candidates: list[Candidate]  # dense, from narrow to wide
+    chosen: int  # position among the candidates
+    n_samples: int  # validation samples of each training
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole measurement: rows, networks, and all that is needed to judge and repeat it."""
 
     title: str
+    command: str  # gives the same again
     rows: list[Row]
     networks: list[NetworkRecord]
+    choice: Choice
+    n_test: int  # samples of the test split
     method: list[str]  # how it was measured, one sentence or two per entry
     settings: dict[str, Any]
     environment: dict[str, Any]
