@@ -11,9 +11,8 @@ from offramp.errors import ConfigError, DataError
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A network trained with one seed, for a row of the paper."""
+    """A network trained with one seed."""
 
-    row: int
     neurons: tuple[int, ...]
     out_degrees: tuple[int, ...]
     recipe: dict[str, Any]
@@ -25,6 +24,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     accuracy_percent: float  # on the test split, read once
     train_s: float
     fused: bool
+
+
+class RowRecord(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One that is trained for a row of the paper."""
+
+    row: int
 
 
 R = TypeVar("R", bound=Record)

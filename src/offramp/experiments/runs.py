@@ -10,7 +10,7 @@ from torch import nn
 
 from offramp.errors import ConfigError
 from offramp.experiments.paper import PaperRow
-from offramp.experiments.records import Record, spaced
+from offramp.experiments.records import RowRecord, spaced
 from offramp.nn import MLP
 from offramp.pattern import PATTERN_KINDS, PatternSpec
 from offramp.train import RECIPES, Recipe
@@ -26,7 +26,7 @@ class Histogram(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     near_zero: float  # share of the weights nearer to zero than a tenth of the largest
 
 
-class Run(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Run(RowRecord, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A row of the paper, trained with one seed."""
 
     histograms: list[Histogram] = msgspec.field(default_factory=list)

@@ -15,9 +15,8 @@ from torch import nn
 
 from offramp.bundle import Preprocessing
 from offramp.data import Dataset, preprocessing_for
-from offramp.data.dataset import SplitName
 from offramp.experiments.paper import PaperRow
-from offramp.experiments.records import Record, RecordFolder
+from offramp.experiments.records import RecordFolder, RowRecord
 from offramp.experiments.reproduce import check_rows_fit
 from offramp.experiments.rivals.baselines import train_baseline
 from offramp.experiments.rivals.contenders import Contender, contenders
@@ -28,7 +27,7 @@ from offramp.train import Recipe, Watch, Work, evaluate, expected_s, fit, run_ea
 _DENSE_DETOUR = 1.5  # what pruning takes beside other baselines: half as many epochs more
 
 
-class Rival(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Rival(RowRecord, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A contender, trained with one seed."""
 
     kind: str
@@ -162,7 +161,7 @@ def _product(
         progress=watch,
     )
     edges = tuple(parameter.numel() for name, parameter in model.named_parameters() if "weight" in name)
-    n_samples = sum(len(dataset.splits[split]) for split in _splits(recipe))
+    n_samples = sum(len(dataset.splits[split]) for split in recipe.splits)
     n_macs = recipe.epochs * n_samples * step_macs(edges)
     accuracy = _accuracy(model, preprocessing, dataset)
     return _Outcome(edges, accuracy, history.seconds, n_macs, history.fused)
@@ -171,7 +170,7 @@ def _product(
 def _baseline(contender: Contender, recipe: Recipe, seed: int, dataset: Dataset, watch: Watch) -> _Outcome:
     """In a worker: a network of masked dense weights."""
     preprocessing = preprocessing_for(dataset, pad_to=contender.neurons[0])
-    raws, labels = zip(*(dataset.split(name) for name in _splits(recipe)), strict=True)
+    raws, labels = zip(*(dataset.split(name) for name in recipe.splits), strict=True)
     x = torch.from_numpy(np.concatenate([preprocessing(raw) for raw in raws]))
     y = torch.from_numpy(np.concatenate(labels))
     started = time.monotonic()
@@ -179,10 +178,6 @@ def _baseline(contender: Contender, recipe: Recipe, seed: int, dataset: Dataset,
     train_s = time.monotonic() - started
     accuracy = _accuracy(network.model, preprocessing, dataset)
     return _Outcome(network.n_edges, accuracy, train_s, network.n_macs, fused=False)
-
-
-def _splits(recipe: Recipe) -> tuple[SplitName, ...]:
-    return ("train", "validation", "calibration") if recipe.train_on_everything else ("train",)
 
 
 def _accuracy(model: nn.Module, preprocessing: Preprocessing, dataset: Dataset) -> float:
