@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMANDS = ("", "demo", "train", "inspect", "serve", "run", "reproduce", "compare", "search")
+COMMANDS = (
+    *("", "demo", "train", "inspect", "serve", "run"),
+    *("reproduce", "compare", "search", "search-evidence"),
+)
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 PLAIN = {"COLUMNS": "96", "TERMINAL_WIDTH": "96", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
 DECORATION = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TYPER_USE_RICH")

@@ -22,6 +22,10 @@ PUBLIC = {
         Comparison Contender METHODS Method Rival accuracy_table compare contenders differences_table
         findings write_comparison write_comparison_page
     """,
+    "experiments.searched": """
+        Beside FACTOR Find FoundRun Network OUTCOMES RowFound SearchTold choose findings gather_found
+        network_table read_reproduced row_table told train_found write_found write_found_page
+    """,
     "kernels": """
         Forward MAX_LAYERS TrainLayer TrainStep Trained available_isas forward forward_at forward_bfloat16
         forward_bfloat16_at grad_input grad_input_at grad_weight grad_weight_at has_openmp reference
@@ -42,7 +46,9 @@ PUBLIC = {
     "runtime": """
         Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network ShapedLink TailServer models_of serve
     """,
-    "search": "Budget Candidate Entry Found Settings Space Standing Training search",
+    "search": """
+        Budget Candidate Entry Found Results Settings Space Standing Training read_results search
+    """,
     "train": """
         Accuracies Distillation Epoch History Job Pool RECIPES Recipe Samples Teacher Trained Trainers
         Watch Work evaluate expected_s fit fit_each fit_many initialise run_each teacher_job train_teacher

@@ -12,6 +12,7 @@ from offramp.cli.inspect import inspect
 from offramp.cli.reproduce import reproduce
 from offramp.cli.run import run
 from offramp.cli.search import search
+from offramp.cli.search_evidence import search_evidence
 from offramp.cli.serve import serve
 from offramp.cli.train import train
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # offramp.cli.entry has its own way with errors
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, train, inspect, serve, run, reproduce, compare, search):
+for command in (demo, train, inspect, serve, run, reproduce, compare, search, search_evidence):
     app.command()(command)
 
 

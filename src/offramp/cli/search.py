@@ -151,11 +151,12 @@ def _write(
     """Write results, picture and configurations; gives the summary, ready for JSON."""
     from offramp.search.figure import pareto_png
     from offramp.search.report import as_csv, network_record, records, train_options
+    from offramp.search.results import RESULTS
 
     tried = records(found)
     common = options | {"recipe": settings.recipe, "batch-size": settings.batch_size, "seed": settings.seed}
     head = {"data": options["data"], "budget": asdict(budget), "settings": asdict(settings)}
-    (output / "results.json").write_bytes(
+    (output / RESULTS).write_bytes(
         msgspec.json.format(msgspec.json.encode(head | {"networks": tried}), indent=1) + b"\n"
     )
     (output / "results.csv").write_text(as_csv(tried), encoding="utf-8")

@@ -21,7 +21,7 @@ COLOURS: dict[Kind, str] = {"deep": "#d9822b", "shallow": "#7b6fb0", "sparse": "
 MARKERS: dict[Kind, str] = {"deep": "s", "shallow": "^", "sparse": "o"}
 NAMES: dict[Kind, str] = {"deep": "deep dense", "shallow": "shallow dense", "sparse": "sparse"}
 _ACCURACIES = (10, 50, 60, 70, 80, 85, 90, 92, 94, 95, 96, 97, 98, 99)
-_PARAMETERS = (2500, 4000, 6000, 10_000, 16_000, 25_000, 35_000)
+_PARAMETERS = (600, 1000, 1600, 2500, 4000, 6000, 10_000, 16_000, 25_000, 35_000)
 _STYLE: dict[Any, Any] = {
     "font.size": 11,
     "figure.facecolor": "white",

@@ -73,7 +73,9 @@ class Teacher:
         return scores.float()
 
 
-def teacher_job(dataset: Dataset, recipe: Recipe, *, seed: int = 0, checkpoint: Path | None = None) -> Job:
+def teacher_job(
+    dataset: Dataset, recipe: Recipe, *, name: str = "teacher", seed: int = 0, checkpoint: Path | None = None
+) -> Job:
     """The training of the teacher that is taken where none is given.
 
     A dense network with hidden layers of 512 and 256 neurons on the samples as they are, trained by the
@@ -84,7 +86,7 @@ def teacher_job(dataset: Dataset, recipe: Recipe, *, seed: int = 0, checkpoint: 
     """
     preprocessing = preprocessing_for(dataset)
     return Job(
-        name="teacher",
+        name=name,
         model=MLP((preprocessing.n_features, *TEACHER_HIDDEN, len(dataset.classes))),
         recipe=replace(recipe, epochs=TEACHER_EPOCHS),
         preprocessing=preprocessing,
