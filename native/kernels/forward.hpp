@@ -10,7 +10,6 @@
 namespace offramp::OFFRAMP_ISA {
 
 constexpr int TILE = 64;       // samples handled together
-constexpr int STRIPE = 64;     // outputs collected before they go back to sample-major order
 constexpr int FEW = 1;         // up to so many samples the layout conversion does not pay
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int SUMS = 16;  // vectors of sums that fit the registers, beside what is added to them
@@ -21,11 +20,13 @@ constexpr int SUMS = 8;
 // C outputs of one block, NV vectors of samples. The sums stay in registers; each loaded input serves C outputs. Where
 // there are few sums, a second set of them hides the latency of the multiply-add. R is the number of inputs in a block
 // where it is known when compiling, else 0: for single edges a loop over one input would cost as much as the edge.
-template <int C, int NV, int R, class I>
+// FETCH: the inputs of the next block may not be in the nearest cache yet; the processor cannot guess them.
+template <int C, int NV, int R, bool FETCH, class I>
 OFFRAMP_INLINE void block_sums(const Junction &j, const I *cols, const float *w, const float *bias,
-                               const float *xt, float *yt) {
+                               const float *tile, float *yt) {
     constexpr int SETS = C * NV <= 4 ? 2 : 1;
-    const int64_t r = R ? R : j.r;
+    const int64_t r = R ? R : j.r, c = j.c, degree = j.degree;
+    const float *xt = plain(tile);
     vec sum[SETS][C][NV];
     for (int o = 0; o < C; o++)
         for (int v = 0; v < NV; v++) {
@@ -40,17 +41,22 @@ OFFRAMP_INLINE void block_sums(const Junction &j, const I *cols, const float *w,
     };
     int64_t k = 0;
     if constexpr (SETS == 2) {
-        for (; k + 2 <= j.degree; k += 2, w += 2 * r * j.c) {
+        for (; k + 2 <= degree; k += 2, w += 2 * r * c) {
             const float *x0 = xt + cols[k] * r * TILE, *x1 = xt + cols[k + 1] * r * TILE;
             for (int64_t i = 0; i < r; i++) {
-                edge(sum[0], x0 + i * TILE, w + i * j.c);
-                edge(sum[1], x1 + i * TILE, w + (r + i) * j.c);
+                edge(sum[0], x0 + i * TILE, w + i * c);
+                edge(sum[1], x1 + i * TILE, w + (r + i) * c);
             }
         }
     }
-    for (; k < j.degree; k++, w += r * j.c) {
+    for (; k < degree; k++, w += r * c) {
         const float *x0 = xt + cols[k] * r * TILE;
-        for (int64_t i = 0; i < r; i++) edge(sum[0], x0 + i * TILE, w + i * j.c);
+        if (FETCH && r <= 16 && k + 1 < degree) {
+            const float *next = xt + cols[k + 1] * r * TILE;
+            for (int64_t i = 0; i < r; i++)
+                for (int v = 0; v < NV; v++) __builtin_prefetch(next + i * TILE + v * W);
+        }
+        for (int64_t i = 0; i < r; i++) edge(sum[0], x0 + i * TILE, w + i * c);
     }
     for (int o = 0; o < C; o++)
         for (int v = 0; v < NV; v++) {
@@ -59,16 +65,16 @@ OFFRAMP_INLINE void block_sums(const Junction &j, const I *cols, const float *w,
         }
 }
 
-template <int C, int R, class I>
+template <int C, int R, bool FETCH, class I>
 inline void block_samples(const Junction &j, const I *cols, const float *w, const float *bias,
                           const float *xt, float *yt, int64_t vectors) {
     constexpr int V = SUMS / C < 4 ? SUMS / C : 4;  // vectors of samples held in registers at once
     int64_t v = 0;
-    for (; v + V <= vectors; v += V) block_sums<C, V, R, I>(j, cols, w, bias, xt + v * W, yt + v * W);
-    for (; v < vectors; v++) block_sums<C, 1, R, I>(j, cols, w, bias, xt + v * W, yt + v * W);
+    for (; v + V <= vectors; v += V) block_sums<C, V, R, FETCH>(j, cols, w, bias, xt + v * W, yt + v * W);
+    for (; v < vectors; v++) block_sums<C, 1, R, FETCH>(j, cols, w, bias, xt + v * W, yt + v * W);
 }
 
-// All c outputs of one block: whatever c is, in groups of 4, 2 and 1.
+// All c outputs of one block, whatever c is, in groups of 8, 4, 2 and 1. The first group fetches for the others too.
 template <int R, class I>
 inline void block_outputs(const Junction &j, const I *table, int64_t block, const float *weight, const float *bias,
                           const float *xt, float *yt, int64_t vectors) {
@@ -76,12 +82,14 @@ inline void block_outputs(const Junction &j, const I *table, int64_t block, cons
     const float *w = weight + block * j.degree * j.r * j.c;
     const float *b = bias ? bias + block * j.c : nullptr;
     int64_t o = 0;
-    auto group = [&](auto run, int64_t size) {
-        for (; o + size <= j.c; o += size) run(j, cols, w + o, b ? b + o : nullptr, xt, yt + o * TILE, vectors);
+    auto group = [&](auto run, int64_t size, int64_t end) {
+        for (; o + size <= end; o += size) run(j, cols, w + o, b ? b + o : nullptr, xt, yt + o * TILE, vectors);
     };
-    group(block_samples<4, R, I>, 4);
-    group(block_samples<2, R, I>, 2);
-    group(block_samples<1, R, I>, 1);
+    if constexpr (SUMS >= 16) group(block_samples<8, R, true, I>, 8, j.c);
+    group(block_samples<4, R, true, I>, 4, SUMS >= 16 ? j.c : smaller(j.c, 4));
+    group(block_samples<4, R, false, I>, 4, j.c);
+    group(block_samples<2, R, false, I>, 2, j.c);
+    group(block_samples<1, R, false, I>, 1, j.c);
 }
 
 template <class I>
@@ -90,6 +98,7 @@ inline void one_block(const Junction &j, const I *table, int64_t block, const fl
     switch (j.r) {
         case 1: return block_outputs<1>(j, table, block, weight, bias, xt, yt, vectors);
         case 4: return block_outputs<4>(j, table, block, weight, bias, xt, yt, vectors);
+        case 8: return block_outputs<8>(j, table, block, weight, bias, xt, yt, vectors);
         default: return block_outputs<0>(j, table, block, weight, bias, xt, yt, vectors);
     }
 }
@@ -104,7 +113,8 @@ inline void tile_forward(const Junction &j, const I *table, int64_t first, int64
         const int64_t n = smaller(per_stripe, last - b0);
         for (int64_t b = 0; b < n; b++)
             one_block(j, table, b0 + b, weight, bias, xt, yt + b * j.c * TILE, (samples + W - 1) / W);
-        unpack<TILE>(yt, n * j.c, samples, y + b0 * j.c, j.n_out());
+        for (int64_t o = 0; o < n * j.c; o += STRIPE)
+            unpack<TILE>(yt + o * TILE, smaller(STRIPE, n * j.c - o), samples, y + b0 * j.c + o, j.n_out());
     }
 }
 
@@ -139,14 +149,15 @@ inline void batch_forward(const Junction &j, const E *x, const float *weight, co
         share_out(j, (batch + TILE - 1) / TILE, threads, [&](int64_t tile, int64_t first, int64_t last) {
             const int64_t samples = smaller(TILE, batch - tile * TILE);
             float *xt = scratch(Scratch::input, j.n_in * TILE);
-            pack<TILE>(x + tile * TILE * j.n_in, j.n_in, samples, xt);
+            pack_columns<TILE>(x + tile * TILE * j.n_in, j.n_in, j.n_in, samples, xt);
             tile_forward(j, table, first, last, xt, weight, bias, y + tile * TILE * j.n_out(), samples);
         });
     });
 }
 
 template <class E>
-inline void few_forward(const Junction &j, const E *x, const E *weight, const E *bias, E *y, int64_t batch, int threads) {
+inline void few_forward(const Junction &j, const E *x, const E *weight, const E *bias, E *y, int64_t batch,
+                        int threads) {
     with_numbers(j.table, [&](const auto *table) {
         share_out(j, batch, threads, [&](int64_t sample, int64_t first, int64_t last) {
             sample_forward(j, table, first, last, x + sample * j.n_in, weight, bias, y + sample * j.n_out());

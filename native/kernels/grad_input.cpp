@@ -13,20 +13,24 @@ namespace {
 constexpr int64_t TOGETHER = 1024;
 
 // Turns the blocks that lead to outputs [low, high) of the junction, `degree` of them each, by copy(from, to).
+// reached[i] is the first edge of block of inputs i that leads there, and afterwards the first one beyond.
 //
 // Rows of both tables ascend, so the k-th time that output o is met, going through the inputs, is its k-th edge.
 template <class I, class Copy>
-bool turn_range(const Junction &reverse, const I *table, int64_t low, int64_t high, int64_t degree, const Copy &copy) {
+bool turn_range(const Junction &reverse, const I *table, int64_t low, int64_t high, int64_t degree, int32_t *reached,
+                const Copy &copy) {
     const int64_t n = reverse.n_blocks * reverse.degree;
     int64_t next[TOGETHER];
     for (int64_t o = low; o < high; o++) next[o - low] = o * degree;
     for (int64_t i = 0; i < reverse.n_blocks; i++) {
-        const I *row = table + i * reverse.degree, *end = row + reverse.degree;
-        const I *k = low ? std::lower_bound(row, end, static_cast<I>(low)) : row;
-        for (; k < end && *k < high; k++) {
-            const int64_t edge = next[*k - low]++;
-            copy(edge < n ? edge : 0, k - table);
+        const I *row = table + i * reverse.degree;
+        int64_t k = reached[i];
+        for (; k < reverse.degree && row[k] < high; k++) {
+            if (row[k] < low) return false;
+            const int64_t edge = next[row[k] - low]++;
+            copy(edge < n ? edge : 0, i * reverse.degree + k);
         }
+        reached[i] = static_cast<int32_t>(k);
     }
     for (int64_t o = low; o < high; o++)
         if (next[o - low] != (o + 1) * degree) return false;
@@ -39,9 +43,15 @@ bool turn(const Junction &reverse, int threads, const Copy &copy) {
     std::atomic<bool> sound{true};
     with_numbers(reverse.table, [&](const auto *table) {
         parallel(threads, [&](int thread, int n_threads) {
-            const int64_t last = n_outputs * (thread + 1) / n_threads;
-            for (int64_t low = n_outputs * thread / n_threads; low < last; low += TOGETHER)
-                if (!turn_range(reverse, table, low, std::min(low + TOGETHER, last), degree, copy)) sound = false;
+            const int64_t first = n_outputs * thread / n_threads, last = n_outputs * (thread + 1) / n_threads;
+            auto *reached = reinterpret_cast<int32_t *>(scratch(Scratch::input, reverse.n_blocks));
+            for (int64_t i = 0; i < reverse.n_blocks; i++) {
+                const auto *row = table + i * reverse.degree;
+                reached[i] = static_cast<int32_t>(std::lower_bound(row, row + reverse.degree, first) - row);
+            }
+            for (int64_t low = first; low < last; low += TOGETHER)
+                if (!turn_range(reverse, table, low, std::min(low + TOGETHER, last), degree, reached, copy))
+                    sound = false;
         });
     });
     return sound;

@@ -5,9 +5,11 @@
 
 namespace offramp::OFFRAMP_ISA {
 
+constexpr int STRIPE = 64;  // outputs collected before they go back to sample-major order
+
 // tile[f * T + i] = rows[i][f] for i < n_rows and f < n, zero for n_rows <= i < W.
 template <int T, class E>
-OFFRAMP_INLINE void pack_vector(const E *const *rows, int64_t n_rows, int64_t n, float *tile) {
+inline void pack_vector(const E *const *rows, int64_t n_rows, int64_t n, float *tile) {
     int64_t f = 0;
     for (; f + W <= n; f += W) {
         vec v[W];
@@ -36,15 +38,20 @@ OFFRAMP_INLINE void pack_rows(const Row &row, int64_t n, int64_t samples, float 
     }
 }
 
-// The same for the samples of a matrix: row(s) = x + s * n.
+// The same for n columns of a matrix whose rows are `stride` long: row(s) = x + s * stride.
 template <int T, class E>
-inline void pack(const E *x, int64_t n, int64_t samples, float *tile) {
-    pack_rows<T, E>([=](int64_t s) { return x + s * n; }, n, samples, tile);
+inline void pack_columns(const E *x, int64_t n, int64_t stride, int64_t samples, float *tile) {
+    pack_rows<T, E>([=](int64_t s) { return x + s * stride; }, n, samples, tile);
 }
 
-// y[s * n + f] = tile[f * T + s] for f < features and s < samples: a stripe of columns of y.
+// y[s * n + f] = tile[f * T + s] for f < features <= STRIPE and s < samples: a stripe of columns of y.
+//
+// A vector of samples at a time goes through a buffer and leaves it row by row. Where the rows of y lie a power of two
+// apart, as they like to, W rows at once would crowd one set of the cache: that took twice as long.
 template <int T, class E>
 inline void unpack(const float *tile, int64_t features, int64_t samples, E *y, int64_t n) {
+    constexpr int ROW = STRIPE + W;
+    alignas(64) float turned[W * ROW];
     for (int64_t s = 0; s < samples; s += W) {
         const int64_t rows = smaller(W, samples - s);
         int64_t f = 0;
@@ -52,12 +59,10 @@ inline void unpack(const float *tile, int64_t features, int64_t samples, E *y, i
             vec v[W];
             for (int i = 0; i < W; i++) v[i] = load(tile + (f + i) * T + s);
             transpose(v);
-            if (rows == W) {
-                for (int i = 0; i < W; i++) store(y + (s + i) * n + f, v[i]);
-            } else {
-                for (int64_t i = 0; i < rows; i++) store(y + (s + i) * n + f, v[i]);
-            }
+            for (int i = 0; i < W; i++) store(turned + i * ROW + f, v[i]);
         }
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t g = 0; g < f; g += W) store(y + (s + i) * n + g, load(turned + i * ROW + g));
         for (; f < features; f++)
             for (int64_t i = 0; i < rows; i++) narrow(tile[f * T + s + i], y[(s + i) * n + f]);
     }

@@ -81,7 +81,8 @@ inline float *stack_backward(const Stack &stack, const Workspace *work, const fl
         auto *rows = reinterpret_cast<int32_t *>(scratch(Scratch::weight, s.degree * s.r));
         with_numbers(s.table, [&](const auto *table) {
             for (int64_t block = 0; block < s.n_blocks; block++)
-                block_grad<TILE>(s, table, block, from, to, work[i].dweight, rows, vectors);
+                block_grad<TILE>(s, table + block * s.degree, 0, s.degree, 0, from, to + block * s.c * TILE,
+                                 work[i].dweight + block * s.degree * s.r * s.c, rows, vectors);
         });
         if (l.bias.size) add_row_sums<TILE>(d, l.n_out(), work[i].dbias, vectors);
         if (i || want_input) {

@@ -39,7 +39,8 @@ OFFRAMP_INLINE void store(bfloat16 *p, vec v) {
     const words bits = reinterpret_cast<words>(v);
     const words rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
     const words is_nan = reinterpret_cast<words>(v != v);
-    const half_words h = __builtin_convertvector(((is_nan & (bits | 0x400000u)) | (~is_nan & rounded)) >> 16, half_words);
+    const words kept = (is_nan & (bits | 0x400000u)) | (~is_nan & rounded);
+    const half_words h = __builtin_convertvector(kept >> 16, half_words);
     std::memcpy(p, &h, sizeof h);
 }
 
@@ -55,6 +56,14 @@ OFFRAMP_INLINE void narrow(float f, bfloat16 &out) {
     bfloat16 all[W];
     store(all, vec{} + f);
     out = all[0];
+}
+
+// The same pointer, of which the compiler does not know where it comes from. Of several pointers into one tile GCC else
+// keeps the tile's address and the distances, more than there are registers, and adds them up in the innermost loop.
+template <class P>
+OFFRAMP_INLINE P *plain(P *p) {
+    asm("" : "+r"(p));
+    return p;
 }
 
 OFFRAMP_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -99,19 +108,27 @@ OFFRAMP_INLINE void transpose(vec *row) {
     if constexpr (W >= 16) transpose_step<8>(row);
 }
 
-template <int S>
-OFFRAMP_INLINE void sum_step(vec *v, int stride) {
-    for (int i = 0; i < W; i += 2 * stride)
-        v[i] = mix_low<S>(v[i], v[i + stride], Lanes{}) + mix_high<S>(v[i], v[i + stride], Lanes{});
+// GCC gives arrays their places before it unrolls most loops, so an array of vectors that is to stay in registers is
+// touched without loops before and after the loop that works on it.
+template <int... I>
+OFFRAMP_INLINE void clear(vec *v, std::integer_sequence<int, I...>) {
+    ((v[I] = vec{}), ...);
 }
 
-// Lane i of the result is the sum of all lanes of v[i]; v is used up.
-OFFRAMP_INLINE vec sum_each(vec *v) {
-    sum_step<1>(v, 1);
-    sum_step<2>(v, 2);
-    if constexpr (W >= 8) sum_step<4>(v, 4);
-    if constexpr (W >= 16) sum_step<8>(v, 8);
-    return v[0];
+// Lanes with bit S clear: sums of a pair of lanes of a, S apart; the others: of b.
+template <int S>
+OFFRAMP_INLINE vec sum_pairs(vec a, vec b) {
+    return mix_low<S>(a, b, Lanes{}) + mix_high<S>(a, b, Lanes{});
+}
+
+// Lane i of the result is the sum of all lanes of v[i]. FIRST and N, a power of two, say which vectors of v.
+template <int FIRST = 0, int N = W>
+OFFRAMP_INLINE vec sum_each(const vec *v) {
+    if constexpr (N == 1) {
+        return v[FIRST];
+    } else {
+        return sum_pairs<N / 2>(sum_each<FIRST, N / 2>(v), sum_each<FIRST + N / 2, N / 2>(v));
+    }
 }
 
 }  // namespace offramp::OFFRAMP_ISA
