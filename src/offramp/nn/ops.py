@@ -92,7 +92,8 @@ def _address(table: Tensor) -> tuple[int, bool, int, int]:
 
 def _checked(table: Tensor, reverse_table: Tensor) -> Tensor:
     """The table, if none of its numbers leads out of the junction; the native kernels look by themselves."""
-    if table.numel() and int(table.to(torch.int64).max()) >= len(reverse_table):
+    largest = table.item() if table.numel() == 1 else int(table.to(torch.int64).max())
+    if largest >= len(reverse_table):
         raise PatternError(
             "index table points outside of the junction; take the tables of the pattern that the weights "
             "belong to"
