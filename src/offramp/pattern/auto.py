@@ -13,11 +13,11 @@ _SIZES = (1, 2, 4, 8, 16)
 # forward). Medians of three runs of `python -m benchmarks.blocks`, which prints these lines, on an Intel Xeon
 # with AVX-512.
 _COSTS = (  # c = 1, 2, 4, 8, 16
-    (5.88, 5.21, 4.09, 3.73, 2.80),  # r = 1
-    (5.63, 4.38, 3.69, 2.73, 2.80),  # r = 2
-    (4.85, 4.13, 2.67, 2.64, 2.70),  # r = 4
-    (4.42, 2.77, 2.85, 2.37, 2.38),  # r = 8
-    (3.16, 2.98, 2.44, 2.42, 2.49),  # r = 16
+    (3.45, 4.18, 3.08, 2.89, 2.02),  # r = 1
+    (4.45, 3.44, 2.87, 2.02, 2.09),  # r = 2
+    (3.87, 3.19, 1.85, 1.96, 1.89),  # r = 4
+    (3.88, 2.14, 1.96, 1.92, 1.84),  # r = 8
+    (2.28, 2.28, 1.89, 1.86, 1.80),  # r = 16
 )
 LARGE_BLOCK = 256
 """Sides from which on a block is computed as a dense matrix product; smaller ones run below BLAS's peak."""
