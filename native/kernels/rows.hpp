@@ -53,6 +53,17 @@ OFFRAMP_INLINE vec gather(const float *x, ivec at) {
 // Lane i of the result is cols[i / S].
 template <int S, class I, int... L>
 OFFRAMP_INLINE ivec repeat_numbers(const I *cols, std::integer_sequence<int, L...>) {
+#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
+    constexpr int N = W / S;
+    if constexpr (N >= 8) {  // of smaller vectors GCC makes many instructions
+        typedef I numbers __attribute__((vector_size(N * sizeof(I))));
+        typedef int32_t wide_numbers __attribute__((vector_size(N * sizeof(int32_t))));
+        numbers some;
+        std::memcpy(&some, cols, sizeof some);
+        const wide_numbers wide = __builtin_convertvector(some, wide_numbers);
+        return __builtin_shufflevector(wide, wide, (L / S)...);
+    }
+#endif
     return ivec{static_cast<int32_t>(cols[L / S])...};
 }
 
