@@ -51,7 +51,8 @@ _INTRODUCTION = """\
 Written by `make bench` (`python -m benchmarks`); every number is from one run on the machine below. A ratio
 is the peer's time over ours: above 1, ours is faster. The speed-up at which an edge costs what it costs a
 dense layer is 1/density. Each cell is a median (smallest to largest). float32, layout conversion and the
-Python overhead of one call included, one thread unless said."""
+Python overhead of one call included, one thread unless said. Ours and a peer run in turn, each right after an
+untimed run of its own. What bounds the kernels here: `python -m benchmarks.bounds` and `... ceiling`."""
 _BFLOAT16 = """\
 Inputs, weights and outputs in bfloat16, sums in float32. The dense layer is Torch's in bfloat16 too, which
 has matrix units for it on some processors."""

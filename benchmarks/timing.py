@@ -27,9 +27,12 @@ def interleaved(
     *,
     pairs: tuple[int, int] = (5, 21),
     budget_s: float = 1.0,
-    at_least_s: float = 2e-3,
+    at_least_s: float = 5e-3,
 ) -> dict[str, Ratio]:
     """The ratio to each peer, from rounds in which every peer runs right after a run of ours.
+
+    Before each measurement its work runs once untimed: so both find in the caches what they leave there
+    themselves, and memory that the process was given already, whoever ran before.
 
     Args:
         pairs: the fewest and the most measurements of a peer; a slow one gets as many as `budget_s` allows.
@@ -38,7 +41,7 @@ def interleaved(
     repeats = {name: _repeats(work, at_least_s) for name, work in peers.items()}
     n_ours = _repeats(ours, at_least_s)
     n_pairs = {
-        name: min(pairs[1], max(pairs[0], int(budget_s / (_seconds(peers[name], n) * n + at_least_s))))
+        name: min(pairs[1], max(pairs[0], int(budget_s / (_seconds(peers[name], n) * (n + 1) + at_least_s))))
         for name, n in repeats.items()
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in peers}
@@ -62,6 +65,7 @@ def _ratio(times: list[tuple[float, float]]) -> Ratio:
 
 
 def _seconds(work: Work, repeats: int) -> float:
+    work()
     start = time.perf_counter()
     for _ in range(repeats):
         work()
@@ -69,5 +73,4 @@ def _seconds(work: Work, repeats: int) -> float:
 
 
 def _repeats(work: Work, at_least_s: float) -> int:
-    work()  # warm: pages touched, threads started
     return max(1, round(at_least_s / max(_seconds(work, 1), 1e-9)))
