@@ -1,11 +1,11 @@
 """The evidence as files: JSON, CSV, one HTML page without anything from elsewhere, and a Markdown page."""
 
 import base64
-import json
 from pathlib import Path
 
 from offramp.experiments.evidence import Evidence
 from offramp.experiments.figures import figures
+from offramp.experiments.pages import json_text, page, table_lines, write_texts
 from offramp.experiments.runs import runs_csv
 from offramp.experiments.words import (
     COLUMNS,
@@ -28,28 +28,22 @@ def write_files(evidence: Evidence, folder: Path) -> list[Path]:
     Raises:
         MissingDependencyError: jinja2 or matplotlib is not installed.
     """
-    content = {
-        "results.json": json.dumps(evidence.to_dict(), indent=1, allow_nan=False) + "\n",
-        "results.csv": _csv(evidence),
-        "report.html": html_page(evidence),
-    }
-    for name, text in content.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in content]
+    return write_texts(
+        {
+            folder / "results.json": json_text(evidence.to_dict()),
+            folder / "results.csv": _csv(evidence),
+            folder / "report.html": html_page(evidence),
+        }
+    )
 
 
 def write_markdown(evidence: Evidence, path: Path) -> list[Path]:
     """Write the page, and beside it its figures and its runs as CSV, named after it; gives their paths."""
     drawn = figures(evidence)
     paths = {name: path.with_name(f"{path.stem}-{name}.svg") for name in drawn}
-    for name, text in drawn.items():
-        paths[name].write_text(text, encoding="utf-8")
     csv = path.with_suffix(".csv")
-    csv.write_text(_csv(evidence), encoding="utf-8")
-    path.write_text(
-        markdown_page(evidence, {name: p.name for name, p in paths.items()}, csv.name), encoding="utf-8"
-    )
-    return [path, csv, *paths.values()]
+    text = markdown_page(evidence, {name: p.name for name, p in paths.items()}, csv.name)
+    return write_texts({path: text, csv: _csv(evidence)} | {paths[name]: svg for name, svg in drawn.items()})
 
 
 def html_page(evidence: Evidence) -> str:
@@ -80,28 +74,22 @@ def markdown_page(evidence: Evidence, drawn: dict[str, str], csv: str) -> str:
         drawn: file names of the figures.
         csv: file name of the runs.
     """
-    lines = [
-        f"# {TITLE}",
-        "",
-        f"Written by `{evidence.command}`; every number of ours is measured by it.",
-        "",
-    ]
-    lines += ["## What holds, and what does not", "", *(f"- {one}" for one in findings(evidence)), ""]
-    lines += [
-        "## Row by row",
-        "",
-        *markdown_table([title for title, _ in COLUMNS], map(cells, evidence.rows)),
-        "",
-    ]
-    head, *body = savings_table(evidence)
-    if body:
-        lines += ["## More than four times smaller?", "", SAVINGS, "", *markdown_table(head, body), ""]
+    sections = {
+        "What holds, and what does not": [f"- {one}" for one in findings(evidence)],
+        "Row by row": markdown_table([title for title, _ in COLUMNS], map(cells, evidence.rows)),
+    }
+    savings = savings_table(evidence)
+    if len(savings) > 1:
+        sections["More than four times smaller?"] = [SAVINGS, "", *table_lines(savings)]
     for name, file in drawn.items():
         words = captions(evidence)[name]
-        lines += [f"## {name.replace('figure', 'Figure ')}", "", f"![{words}]({file})", "", words, ""]
-    lines += ["## How it was measured", "", *(f"- {one}" for one in method(evidence))]
-    lines += [f"- Every trained network is a line of [{csv}]({csv})."]
-    return "\n".join(lines) + "\n"
+        sections[name.replace("figure", "Figure ")] = [f"![{words}]({file})", "", words]
+    sections["How it was measured"] = [
+        *(f"- {one}" for one in method(evidence)),
+        f"- Every trained network is a line of [{csv}]({csv}).",
+    ]
+    written = f"Written by `{evidence.command}`; every number of ours is measured by it."
+    return page(TITLE, written, "", sections)
 
 
 def _csv(evidence: Evidence) -> str:

@@ -1,0 +1,41 @@
+"""What all experiments write in the same way: files of text, and Markdown pages of sections."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from offramp.report import markdown_table
+
+
+def json_text(values: Any) -> str:
+    """Plain values as a JSON document."""
+    return json.dumps(values, indent=1, allow_nan=False) + "\n"
+
+
+def write_texts(content: Mapping[Path, str]) -> list[Path]:
+    """Write each text into its file; gives the paths."""
+    for path, text in content.items():
+        path.write_text(text, encoding="utf-8")
+    return list(content)
+
+
+def table_lines(table: Sequence[Sequence[str]]) -> list[str]:
+    """A table whose first row is its head, in Markdown."""
+    head, *body = table
+    return markdown_table(head, body)
+
+
+def page(title: str, written: str, introduction: str, sections: Mapping[str, Sequence[str]]) -> str:
+    """A Markdown page.
+
+    Args:
+        written: by what, in a sentence.
+        sections: the lines of each, by title.
+    """
+    lines = [f"# {title}", "", written]
+    if introduction:
+        lines += ["", introduction]
+    for name, content in sections.items():
+        lines += ["", f"## {name}", "", *content]
+    return "\n".join(lines) + "\n"
