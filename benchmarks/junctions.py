@@ -61,6 +61,11 @@ CASES = [
         Case(4096, 4096, 512, block, batch=1, works=("forward",), peers=whom)
         for block, whom in (((1, 1), ALL), ((4, 4), SPARSE), ((8, 8), DENSE))
     ),
+    *(
+        Case(4096, 4096, 512, block, batch=batch, works=("forward",))
+        for batch in (4, 16)
+        for block in ((1, 1), (4, 4))
+    ),
     Case(800, 40, 2, (1, 1), peers=ALL),
     Case(800, 40, 2, (4, 2), peers=SPARSE),
     Case(800, 80, 24, (1, 1), peers=SPARSE),
