@@ -33,9 +33,9 @@ def test_the_papers_recipe_is_as_published() -> None:
 
 def test_the_cosine_recipe_rises_then_falls_to_nothing() -> None:
     rates = [COSINE.learning_rate_at(step, n_steps=11750) for step in range(11750)]
-    assert rates[:3] == pytest.approx([3e-3 / 200, 6e-3 / 200, 9e-3 / 200])
-    assert max(rates) == rates[199] == rates[200] == 3e-3
-    assert rates[200 + 11550 // 2] == pytest.approx(1.5e-3)
+    assert rates[:3] == pytest.approx([6e-3 / 200, 12e-3 / 200, 18e-3 / 200])
+    assert max(rates) == rates[199] == rates[200] == 6e-3
+    assert rates[200 + 11550 // 2] == pytest.approx(3e-3)
     assert 0 < rates[-1] < 1e-9
 
 
@@ -44,7 +44,7 @@ def test_short_runs_warm_up_for_at_most_a_tenth(n_steps: int) -> None:
     rates = [COSINE.learning_rate_at(step, n_steps=n_steps) for step in range(n_steps)]
     peak = rates.index(max(rates))
     assert peak <= n_steps // 10
-    assert rates[peak] == pytest.approx(3e-3)
+    assert rates[peak] == pytest.approx(6e-3)
     assert min(rates) > 0
 
 
