@@ -12,8 +12,7 @@ from rich import box
 from rich.table import Table
 
 from offramp.cli.console import note, print_json, print_line, print_wide, resumable
-from offramp.cli.options import MAX_THREADS, DataDir
-from offramp.cli.reproduce import MAX_SEEDS
+from offramp.cli.options import MAX_SEEDS, DataDir, ResultsFolder, ResultsPage, Workers
 from offramp.cli.results import check_results, typed
 
 if TYPE_CHECKING:
@@ -25,10 +24,7 @@ _ROWS = "3,6,9,12,15,27,30"
 
 
 def compare(
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help="Folder for results and for what is still to be finished."),
-    ] = Path("offramp-comparison"),
+    output: ResultsFolder = Path("offramp-comparison"),
     data_dir: DataDir = None,
     rows: Annotated[
         str,
@@ -40,16 +36,8 @@ def compare(
     recipe: Annotated[
         str, typer.Option(help="paper: as published; or cosine. Both on all 60,000 training images here.")
     ] = "paper",
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MAX_THREADS, help="Processes that train at once.", show_default="one per core"
-        ),
-    ] = None,
-    markdown: Annotated[
-        Path | None,
-        typer.Option(help="Write a page here too, with its figure and a .csv beside it.", show_default=False),
-    ] = None,
+    workers: Workers = None,
+    markdown: ResultsPage = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Hold sparse networks of the paper against all their rivals.

@@ -11,7 +11,7 @@ import typer
 from offramp.bundle import check_writable
 from offramp.cli import arguments
 from offramp.cli.console import check_file, note, print_wide
-from offramp.cli.options import MAX_DEADLINE_S, MAX_THREADS, DataDir
+from offramp.cli.options import MAX_DEADLINE_S, MAX_SEEDS, MAX_THREADS, DataDir
 from offramp.cli.results import check_page, typed
 from offramp.errors import ConfigError
 from offramp.report import (
@@ -66,7 +66,6 @@ class Trio:
 
 
 CODEC = "float16"
-MAX_SEEDS = 1000
 NETWORKS = ("dense", "small-dense", "sparse")
 TRIOS = {
     "digits": Trio(

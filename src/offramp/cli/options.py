@@ -18,8 +18,20 @@ Label = Annotated[
     str | None, typer.Option(help="Column with the labels of a .csv or .parquet file.", show_default=False)
 ]
 MAX_THREADS = 1024  # more is a slip of the finger
+MAX_SEEDS = 1000  # likewise
 MAX_DEADLINE_S = 3599.0
 Threads = Annotated[int, typer.Option(min=1, max=MAX_THREADS, help="Threads of the kernels.")]
 BundleFolder = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="The folder that offramp train wrote.", show_default=False)
+]
+ResultsFolder = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder for results and for what is still to be finished.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, max=MAX_THREADS, help="Processes that train at once.", show_default="one per core"),
+]
+ResultsPage = Annotated[
+    Path | None,
+    typer.Option(help="Write a page here too, with its figures and a .csv beside it.", show_default=False),
 ]

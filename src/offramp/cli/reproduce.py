@@ -13,21 +13,17 @@ from rich.table import Table
 
 from offramp.cli import arguments
 from offramp.cli.console import note, print_json, print_line, print_wide, resumable
-from offramp.cli.options import MAX_THREADS, DataDir
+from offramp.cli.options import MAX_SEEDS, DataDir, ResultsFolder, ResultsPage, Workers
 from offramp.cli.results import check_results, typed
 
 if TYPE_CHECKING:
     from offramp.experiments import Evidence, PaperRow, RowEvidence, Run
 
-MAX_SEEDS = 1000
 _WORDS = ("table", "type", "neurons", "out-degrees", "verdict")  # columns
 
 
 def reproduce(
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help="Folder for results, report and what is still to be finished."),
-    ] = Path("offramp-paper"),
+    output: ResultsFolder = Path("offramp-paper"),
     data_dir: DataDir = None,
     rows: Annotated[
         str,
@@ -52,18 +48,8 @@ def reproduce(
             show_default="4x4 for pattern block",
         ),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MAX_THREADS, help="Processes that train at once.", show_default="one per core"
-        ),
-    ] = None,
-    markdown: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write a page here too, with its figures and a .csv beside it.", show_default=False
-        ),
-    ] = None,
+    workers: Workers = None,
+    markdown: ResultsPage = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Train the 30 networks of the paper's Tables I and II and hold them against it.

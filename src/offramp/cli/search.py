@@ -18,7 +18,7 @@ from rich.table import Table
 from offramp.cli import arguments
 from offramp.cli.config import config_text
 from offramp.cli.console import err, note, notes_of, print_json, print_line, print_wide
-from offramp.cli.options import MAX_THREADS, Data, DataDir, Label
+from offramp.cli.options import Data, DataDir, Label, Workers
 from offramp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -84,10 +84,7 @@ def search(
     seed: Annotated[
         int, typer.Option(min=0, help="Decides splits, proposals, patterns, weights and order.")
     ] = 0,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, max=MAX_THREADS, help="Processes that train.", show_default="one per core"),
-    ] = None,
+    workers: Workers = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the front as JSON.")] = False,
 ) -> None:
     """Search for the networks with the best accuracy for their parameters, under a budget or for a goal.

@@ -12,8 +12,7 @@ from rich import box
 from rich.table import Table
 
 from offramp.cli.console import note, print_json, print_line, print_wide, resumable
-from offramp.cli.options import MAX_THREADS, DataDir
-from offramp.cli.reproduce import MAX_SEEDS
+from offramp.cli.options import MAX_SEEDS, DataDir, ResultsFolder, ResultsPage, Workers
 from offramp.cli.results import check_results, typed
 from offramp.errors import ConfigError
 
@@ -35,10 +34,7 @@ def search_evidence(
             show_default=False,
         ),
     ],
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help="Folder for results and for what is still to be finished."),
-    ] = Path("offramp-search-evidence"),
+    output: ResultsFolder = Path("offramp-search-evidence"),
     data_dir: DataDir = None,
     seeds: Annotated[
         int, typer.Option(min=1, max=MAX_SEEDS, help="Train every network with so many seeds, from 0 on.")
@@ -51,16 +47,8 @@ def search_evidence(
             show_default=False,
         ),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MAX_THREADS, help="Processes that train at once.", show_default="one per core"
-        ),
-    ] = None,
-    markdown: Annotated[
-        Path | None,
-        typer.Option(help="Write a page here too, with its figure and a .csv beside it.", show_default=False),
-    ] = None,
+    workers: Workers = None,
+    markdown: ResultsPage = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Hold networks that offramp search found against the paper's 20 dense ones.

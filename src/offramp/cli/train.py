@@ -11,10 +11,8 @@ from offramp.bundle import check_writable
 from offramp.cli import arguments
 from offramp.cli.config import Config
 from offramp.cli.console import print_json, print_line, resumable
-from offramp.cli.options import MAX_THREADS, Data, DataDir, Label
+from offramp.cli.options import MAX_SEEDS, MAX_THREADS, Data, DataDir, Label
 from offramp.errors import ConfigError
-
-MAX_SEEDS = 1000
 
 
 def train(
