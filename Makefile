@@ -8,16 +8,16 @@ NATIVE := CMakeLists.txt $(shell find native -type f)
 .PHONY: help install demo test lint bench reproduce compare search-evidence system docs clean
 
 help:
-	@echo "make demo     train dense and sparse split networks on digits and send the test set over a slow link"
-	@echo "make test     all tests"
-	@echo "make lint     ruff, mypy, import contracts"
-	@echo "make bench    kernels and training step against Torch and sparse peers; writes docs/results/performance.md"
-	@echo "make reproduce  the 30 networks of the paper's tables on MNIST, 5 seeds; writes docs/results/paper.md"
-	@echo "make compare  sparse networks of the paper beside other ways to as many edges; writes docs/results/comparisons.md"
+	@echo "make demo             train dense and sparse split networks on digits and send the test set over a slow link"
+	@echo "make test             all tests"
+	@echo "make lint             ruff, mypy, import contracts"
+	@echo "make bench            kernels and training step against Torch and sparse peers; writes docs/results/performance.md"
+	@echo "make reproduce        the 30 networks of the paper's tables on MNIST, 5 seeds; writes docs/results/paper.md"
+	@echo "make compare          sparse networks of the paper beside other ways to as many edges; writes docs/results/comparisons.md"
 	@echo "make search-evidence  three searches of 8 minutes, and what they found beside the paper's dense rows; writes docs/results/search.md"
-	@echo "make system   the demo on MNIST: sparse against dense networks of equal accuracy; writes docs/results/system.md"
-	@echo "make docs     write docs/cli.md anew from --help"
-	@echo "make install  into .venv; then .venv/bin/offramp --help"
+	@echo "make system           the demo on MNIST: sparse against dense networks of equal accuracy; writes docs/results/system.md"
+	@echo "make docs             write docs/cli.md anew from --help"
+	@echo "make install          into .venv; then .venv/bin/offramp --help"
 
 install: $(VENV)/.installed
 
