@@ -27,7 +27,7 @@ def write_readings(path: Path) -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(N_CLASSES, size=1500)
     waves = np.sin(np.linspace(0, 6, N_SENSORS) * (1 + y[:, None]))
-    x = waves + rng.normal(scale=1.2, size=waves.shape)
+    x = waves + rng.normal(scale=1.8, size=waves.shape)
     np.savez(path, x=x.astype(np.float32), y=np.array(["idle", "turning", "blocked"])[y])
 
 
