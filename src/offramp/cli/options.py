@@ -35,3 +35,11 @@ ResultsPage = Annotated[
     Path | None,
     typer.Option(help="Write a page here too, with its figures and a .csv beside it.", show_default=False),
 ]
+TeacherBundle = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="BUNDLE",
+        help="A network trained on the same data with the same --seed, as teacher.",
+        show_default="a dense one with layers of 512 and 256, trained first: 25 s for MNIST",
+    ),
+]

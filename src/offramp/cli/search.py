@@ -18,7 +18,7 @@ from rich.table import Table
 from offramp.cli import arguments
 from offramp.cli.config import config_text
 from offramp.cli.console import err, note, notes_of, print_json, print_line, print_wide
-from offramp.cli.options import Data, DataDir, Label, Workers
+from offramp.cli.options import Data, DataDir, Label, TeacherBundle, Workers
 from offramp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -73,14 +73,7 @@ def search(
         bool,
         typer.Option(help="Let networks learn from a teacher too, if they do better with it."),
     ] = True,
-    teacher: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="BUNDLE",
-            help="A network trained on the same data with the same --seed, as teacher.",
-            show_default="a dense one with layers of 512 and 256, trained first: 25 s for MNIST",
-        ),
-    ] = None,
+    teacher: TeacherBundle = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Decides splits, proposals, patterns, weights and order.")
     ] = 0,

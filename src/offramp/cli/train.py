@@ -11,7 +11,7 @@ from offramp.bundle import check_writable
 from offramp.cli import arguments
 from offramp.cli.config import Config
 from offramp.cli.console import print_json, print_line, resumable
-from offramp.cli.options import MAX_SEEDS, MAX_THREADS, Data, DataDir, Label
+from offramp.cli.options import MAX_SEEDS, MAX_THREADS, Data, DataDir, Label, TeacherBundle
 from offramp.errors import ConfigError
 
 
@@ -109,14 +109,7 @@ def train(
             show_default="4 with --distill",
         ),
     ] = None,
-    teacher: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="BUNDLE",
-            help="A network trained on the same data with the same --seed, as teacher.",
-            show_default="a dense one with layers of 512 and 256, trained first: 25 s for MNIST",
-        ),
-    ] = None,
+    teacher: TeacherBundle = None,
     exit_hidden: Annotated[
         str, typer.Option(help="Widths of the exit's hidden layers, as in 32.", show_default="none")
     ] = "",
