@@ -47,7 +47,7 @@ inline void pack_columns(const E *x, int64_t n, int64_t stride, int64_t samples,
 // y[s * n + f] = tile[f * T + s] for f < features <= STRIPE and s < samples: a stripe of columns of y.
 //
 // A vector of samples at a time goes through a buffer and leaves it row by row. Where the rows of y lie a power of two
-// apart, as they like to, W rows at once would crowd one set of the cache: that took twice as long.
+// apart, as they like to, W rows at once would crowd one set of the cache.
 template <int T, class E>
 inline void unpack(const float *tile, int64_t features, int64_t samples, E *y, int64_t n) {
     constexpr int ROW = STRIPE + W;

@@ -79,3 +79,16 @@ def test_what_cannot_be_is_refused_in_one_line(
     cli: Cli, tmp_path: Path, options: tuple[str, ...], error: str
 ) -> None:
     assert error in cli("compare", "-o", tmp_path / "out", *options).error
+
+
+@pytest.mark.parametrize(
+    "command", [("compare",), ("reproduce",), ("search", "--max-params", "900"), ("demo",)]
+)
+def test_a_folder_that_cannot_be_made_is_told_with_a_way_out(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    option = "--out-dir" if command == ("demo",) else "-o"
+    error = cli(*command, option, tmp_path / "file" / "out").error
+    assert "no folder can be made there (Not a directory); give another path" in error

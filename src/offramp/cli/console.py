@@ -81,6 +81,20 @@ def check_file(path: Path) -> None:
         )
 
 
+def make_folder(path: Path) -> None:
+    """Make it, and those that it lies in, unless it is there.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: no folder can be made there ({error.strerror}); give another path"
+        ) from error
+
+
 def print_wide(table: Table, *, n_keys: int = 2) -> None:
     """Print a table without cutting a cell: in pieces one below the other where the terminal is too narrow.
 

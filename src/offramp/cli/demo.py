@@ -10,7 +10,7 @@ import typer
 
 from offramp.bundle import check_writable
 from offramp.cli import arguments
-from offramp.cli.console import check_file, note, print_wide
+from offramp.cli.console import check_file, make_folder, note, print_wide
 from offramp.cli.options import MAX_DEADLINE_S, MAX_SEEDS, MAX_THREADS, DataDir
 from offramp.cli.results import check_page, typed
 from offramp.errors import ConfigError
@@ -169,7 +169,7 @@ def demo(
     for file in (json_file, html_file):
         check_file(file)
     check_page(markdown)
-    out_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(out_dir)
     for name in NETWORKS:
         check_writable(out_dir / name, overwrite=True)
     options = [

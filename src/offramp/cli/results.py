@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from offramp.cli.console import check_file
+from offramp.cli.console import check_file, make_folder
 from offramp.errors import ConfigError
 
 
@@ -11,7 +11,7 @@ def check_results(output: Path, markdown: Path | None) -> None:
     """Make the folder; refuse now what could not be written after minutes of training."""
     if output.exists() and not output.is_dir():
         raise ConfigError(f"{output}: is a file; give a folder")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     check_file(output / "results.json")
     check_page(markdown)
 

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from offramp.cli import arguments
 from offramp.cli.config import config_text
-from offramp.cli.console import err, note, notes_of, print_json, print_line, print_wide
+from offramp.cli.console import err, make_folder, note, notes_of, print_json, print_line, print_wide
 from offramp.cli.options import Data, DataDir, Label, TeacherBundle, Workers
 from offramp.errors import ConfigError
 
@@ -119,7 +119,7 @@ def search(
     if teacher is not None and not distill:
         raise ConfigError("--teacher is for learning from a teacher; leave out --no-distill, or it")
     tutor = None if teacher is None else read_teacher(teacher, dataset, RECIPES[_RECIPE])
-    output.mkdir(exist_ok=True)
+    make_folder(output)
     with _progress() as watch, notes_of("offramp.search"):
         found = find(dataset, budget, settings, teacher=tutor, folder=output, watch=watch)
     options = {"data": data} | ({} if label is None else {"label": label})
