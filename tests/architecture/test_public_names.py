@@ -12,7 +12,7 @@ PUBLIC = {
     "cli": "app main",
     "codec": "CODECS decode decode_rows encode encode_rows encoded_size",
     "data": "Dataset SPLITS load preprocessing_for",
-    "exits": "CRITERIA ExitRule NEVER empirical_threshold max_softmax softmax",
+    "exits": "CRITERIA ExitRule NEVER Profile empirical_threshold max_softmax softmax",
     "experiments": """
         COLUMNS Evidence PAPER_ROWS PaperRow RowEvidence Run Settings Spread VERDICTS accuracy_cell cells
         gather html_page markdown_page misprint_words misprints recipe_named reproduce select_rows spread
