@@ -1,9 +1,9 @@
 """Confidence of a classifier in its own verdict.
 
 Every criterion takes scores (N, n_classes) and gives (N,) float64 in [0, 1], larger where it is surer.
-Neither the order of the classes nor a constant added to all scores changes it. A row that holds NaN or infinity
-has no verdict: its confidence is NaN. A `temperature` above 1 makes the softmax less sure, below 1 surer; the
-verdict stays the same.
+Neither the order of the classes nor a constant added to all scores changes it. A row that holds NaN or
+infinity has no verdict: its confidence is NaN. A `temperature` above 1 makes the softmax less sure, below 1
+surer; the verdict stays the same.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def learned(scores: npt.ArrayLike, temperature: float, weights: tuple[float, ...
 
 
 def below_best(scores: npt.ArrayLike, temperature: float = 1.0) -> Vector:
-    """Scores less their row's largest, / temperature: 0 or less (N, n_classes); a row without a verdict is NaN."""
+    """Scores less their row's largest, / temperature: 0 or less, NaN without a verdict."""
     # float64 whatever comes in: a threshold chosen in training must cut the same samples on the device.
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] < 1:
