@@ -31,7 +31,7 @@ PUBLIC = {
         forward_bfloat16_at grad_input grad_input_at grad_weight grad_weight_at has_openmp reference
         useful_threads
     """,
-    "nn": "Exit MLP SparseLinear SplitModel from_parts split_midpoint to_part to_parts",
+    "nn": "Bottleneck Exit MLP SparseLinear SplitModel from_parts split_at split_midpoint to_part to_parts",
     "pattern": """
         BLOCK_COSTS Junction LARGE_BLOCK PATTERN_KINDS Pattern PatternSpec Table affine auto block
         clash_free density edge_count fastest_block feasible_densities feasible_out_degrees full

@@ -6,7 +6,16 @@ import torch
 from torch import nn
 
 from offramp.errors import ConfigError
-from offramp.nn import MLP, SparseLinear, SplitModel, from_parts, split_midpoint, to_part, to_parts
+from offramp.nn import (
+    MLP,
+    Bottleneck,
+    SparseLinear,
+    SplitModel,
+    from_parts,
+    split_midpoint,
+    to_part,
+    to_parts,
+)
 from offramp.runtime import Network
 
 
@@ -22,6 +31,24 @@ def test_modules_survive_the_way_to_parts_and_back_to_the_bit() -> None:
     for one, other in zip(model(x), again(x), strict=True):
         assert torch.equal(one, other)
     assert to_parts(again) == to_parts(model)
+
+
+def test_encoder_and_inner_exits_survive_it_too() -> None:
+    torch.manual_seed(0)
+    bottleneck = Bottleneck(width=4, out_degrees=(2, 20), relu=False)
+    inner = {"tail-2": (5,), "head-2": ()}
+    mlp = MLP([80, 40, 40, 20, 10], [4, 10, None, None], final_relu=True)
+    model = split_midpoint(mlp, inner_exits=inner, bottleneck=bottleneck)
+    parts = to_parts(model)
+    assert list(parts) == ["head", "exit", "tail", "encoder", "exit-head-2", "exit-tail-2"]
+    assert (parts["encoder"].n_in, parts["encoder"].n_out, parts["tail"].n_in) == (40, 4, 4)
+    again = from_parts(**parts)
+    x = torch.randn(7, 80)
+    for one, other in zip(model(x), again(x), strict=True):
+        assert torch.equal(one, other)
+    assert to_parts(again) == parts
+    with pytest.raises(ConfigError, match="inner exit 'head' is no place"):
+        from_parts(parts["head"], parts["exit"], parts["tail"], **{"exit-head": parts["exit"]})
 
 
 def test_parts_count_edges_and_biases() -> None:

@@ -24,6 +24,8 @@ class MLP(nn.Sequential):
         block: (r, c) wanted, here or in the `PatternSpec`; each junction takes the largest block that divides
             it and that its degrees allow. "auto" wants none: each junction takes its fastest.
         seed: the patterns' seeds derive from it and the junction's place, so no two junctions share one.
+        final_relu: a ReLU on the scores too, as arXiv:2407.11763 writes its layers. A class whose score is
+            negative for every sample then learns no more; `python -m benchmarks.exit_training` measures it.
 
     Raises:
         ConfigError: widths that are none, or not one out-degree for each junction.
@@ -38,6 +40,7 @@ class MLP(nn.Sequential):
         pattern: str | PatternSpec = "random",
         block: tuple[int, int] | None = None,
         seed: int = 0,
+        final_relu: bool = False,
     ) -> None:
         neurons = _widths(neurons)
         spec, wanted = _spec(pattern, block, seed)
@@ -58,8 +61,10 @@ class MLP(nn.Sequential):
                 layers.append(_layer(n_in, n_out, out_degree, own, wanted))
             except PatternError as error:
                 raise PatternError(f"junction {index} ({n_in} -> {n_out}): {error}") from error
+        if final_relu:
+            layers.append(nn.ReLU())
         super().__init__(*layers)
-        self.neurons = neurons
+        self.neurons, self.final_relu = neurons, final_relu
 
     def __getitem__(self, index: slice | int) -> nn.Module:
         """The module at an index; for a slice a plain `nn.Sequential`, since it need not be an MLP."""

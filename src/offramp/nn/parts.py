@@ -1,6 +1,5 @@
 """Between Torch modules and the parts of a bundle."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,25 @@ from torch import Tensor, nn
 
 from offramp.bundle import Layer, LinearLayer, Part, ReluLayer, SparseLinearLayer
 from offramp.errors import ConfigError
+from offramp.nn.leaves import leaves
 from offramp.nn.sparse_linear import SparseLinear
 from offramp.nn.split import SplitModel
 from offramp.pattern import Pattern
 
 
 def to_parts(model: SplitModel) -> dict[str, Part]:
-    """The parts "head", "exit" and "tail" of a split model, with copies of its arrays.
+    """The parts of a split model, with copies of its arrays.
+
+    They are "head", "exit" and "tail"; where the model has them "encoder", and inner exits under the names of
+    `SplitModel.exit_names`, as in "exit-head-2".
 
     Raises:
         ConfigError: a module that a bundle cannot hold; the text names it.
     """
-    return {name: to_part(getattr(model, name), name=name) for name in ("head", "exit", "tail")}
+    modules = {"head": model.head, "exit": model.exit, "tail": model.tail}
+    if model.encoder is not None:
+        modules["encoder"] = model.encoder
+    return {name: to_part(module, name=name) for name, module in {**modules, **model.exits}.items()}
 
 
 def to_part(module: nn.Module, *, name: str) -> Part:
@@ -36,7 +42,7 @@ def to_part(module: nn.Module, *, name: str) -> Part:
     """
     layers: list[Layer] = []
     arrays: dict[str, npt.NDArray[Any]] = {}
-    for path, leaf in _leaves(name, module):
+    for path, leaf in leaves(name, module):
         index = len(layers)
         match leaf:
             case SparseLinear():
@@ -56,18 +62,23 @@ def to_part(module: nn.Module, *, name: str) -> Part:
     return Part(tuple(layers), arrays)
 
 
-def from_parts(head: Part, exit: Part, tail: Part) -> SplitModel:
-    """The split model that computes what the parts hold, ready to be evaluated or trained on."""
-    return SplitModel(_to_module(head), _to_module(exit), _to_module(tail))
+def from_parts(
+    head: Part, exit: Part, tail: Part, encoder: Part | None = None, **inner_exits: Part
+) -> SplitModel:
+    """The split model that computes what the parts hold, ready to be evaluated or trained on.
 
+    `from_parts(**to_parts(model))` is the model again.
 
-def _leaves(path: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The layers inside nested `nn.Sequential`s, in order, each with its path."""
-    if isinstance(module, nn.Sequential):
-        for index, child in enumerate(module):  # named_children() would name a ReLU used twice only once
-            yield from _leaves(f"{path}.{index}", child)
-    else:
-        yield path, module
+    Raises:
+        ConfigError: the name of an inner exit that is none, or at which there is no layer.
+    """
+    return SplitModel(
+        _to_module(head),
+        _to_module(exit),
+        _to_module(tail),
+        encoder=None if encoder is None else _to_module(encoder),
+        inner_exits={name.removeprefix("exit-"): _to_module(part) for name, part in inner_exits.items()},
+    )
 
 
 def _sparse_layer(layer: SparseLinear) -> SparseLinearLayer:
