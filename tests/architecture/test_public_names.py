@@ -6,11 +6,11 @@ import pytest
 
 PUBLIC = {
     "bundle": """
-        Bundle Layer LinearLayer PARTS Part Preprocessing ReluLayer SparseLinearLayer check_writable
-        part_bytes present read write
+        Bundle InnerExit Layer LinearLayer PARTS Part Place Preprocessing ReluLayer SparseLinearLayer
+        check_writable part_bytes present read write
     """,
     "cli": "app main",
-    "codec": "CODECS decode decode_rows encode encode_rows encoded_size",
+    "codec": "CODECS Codec FloatCodec arrived check_name codec_from fit_codec stacked",
     "data": "Dataset SPLITS load preprocessing_for",
     "exits": "CRITERIA ExitRule NEVER Profile empirical_threshold max_softmax softmax",
     "experiments": """

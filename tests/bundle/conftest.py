@@ -7,6 +7,7 @@ import pytest
 
 from offramp import pattern
 from offramp.bundle import Bundle, LinearLayer, Part, Preprocessing, ReluLayer, SparseLinearLayer
+from offramp.codec import FloatCodec
 from offramp.exits import ExitRule
 
 
@@ -43,7 +44,7 @@ def build(seed=0, *, block=(2, 1), bias=True, hidden=4, **changes):
         "exit": part(dense(rng, 8, 3, bias=bias)),
         "tail": part(sparse(rng, 8, hidden, hidden // 2, bias=bias), RELU, dense(rng, hidden, 3, bias=bias)),
         "exit_rule": ExitRule(0.75, evidence={"method": "empirical", "n": 12}),
-        "codec": "float16",
+        "codec": FloatCodec("float16"),
         "training": {"recipe": "paper", "seed": seed, "history": [{"loss": 0.5}, {"loss": 0.25}]},
     }
     return Bundle(**(fields | changes))

@@ -61,7 +61,7 @@ def test_settings_reach_the_bundle(cli: Cli, tmp_path: Path) -> None:
     pattern = ("--neurons", "20,12,10", "--out-degrees", "3,full", "--pattern", "affine", "--block", "2x3")
     assert cli("train", "-o", path, *settings, *pattern, "--epochs", 1).status == 0
     bundle = read(path)
-    assert bundle.codec == "float16"
+    assert bundle.codec.name == "float16"
     assert bundle.preprocessing.pool == 2
     assert bundle.preprocessing.n_features == 20
     assert bundle.head is not None

@@ -4,10 +4,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from offramp.codec import CODECS, decode, decode_rows, encode, encode_rows, encoded_size
+from offramp.codec import FloatCodec, arrived, check_name, codec_from, fit_codec, stacked
 from offramp.errors import ConfigError, InputError, WireError
 
+CODECS = ("float32", "float16")
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+def encode(features, codec):
+    (row,) = FloatCodec(codec).encode_rows(features[None])
+    return row
+
+
+def decode(data, codec, n_features):
+    return FloatCodec(codec).decode_rows(np.frombuffer(data, np.uint8)[None], n_features)[0]
+
+
 finite_vectors = hnp.arrays(np.float32, st.integers(0, 40), elements=finite)
 
 
@@ -28,7 +40,7 @@ def test_float16_saturates_and_is_otherwise_the_nearest_half(features):
 @pytest.mark.parametrize("codec", CODECS)
 @given(features=finite_vectors)
 def test_the_size_is_the_declared_one(codec, features):
-    assert len(encode(features, codec)) == encoded_size(codec, len(features))
+    assert len(encode(features, codec)) == FloatCodec(codec).max_bytes(len(features))
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -45,23 +57,19 @@ def test_any_bytes_are_a_finite_vector_or_a_wire_error(codec, data, n_features):
 @pytest.mark.parametrize("codec", CODECS)
 @given(features=hnp.arrays(np.float32, st.tuples(st.integers(0, 5), st.integers(0, 5)), elements=finite))
 def test_many_rows_are_coded_as_each_is_alone(codec, features):
-    n_rows, n_features = features.shape
-    rows = encode_rows(features, codec)
-    assert (rows.dtype, rows.shape) == (np.uint8, (n_rows, encoded_size(codec, n_features)))
-    assert [row.tobytes() for row in rows] == [encode(row, codec) for row in features]
-    decoded = decode_rows(rows, codec, n_features)
+    rows = FloatCodec(codec).encode_rows(features)
+    assert rows == [encode(row, codec) for row in features]
+    decoded = arrived(FloatCodec(codec), features)
     assert (decoded.dtype, decoded.shape) == (np.float32, features.shape)
     for one, row in zip(decoded, rows, strict=True):
-        np.testing.assert_array_equal(one, decode(row.tobytes(), codec, n_features))
+        np.testing.assert_array_equal(one, decode(row, codec, features.shape[1]))
 
 
 def test_rows_need_not_lie_next_to_each_other():
     features = np.arange(12, dtype=np.float32).reshape(2, 6)
-    np.testing.assert_array_equal(
-        decode_rows(encode_rows(features[:, ::2], "float16"), "float16", 3)[:, 1], [2, 8]
-    )
-    apart = np.repeat(encode_rows(features, "float32"), 2, axis=1)[:, ::2]
-    np.testing.assert_array_equal(decode_rows(apart, "float32", 6), features)
+    np.testing.assert_array_equal(arrived(FloatCodec("float16"), features[:, ::2])[:, 1], [2, 8])
+    apart = np.repeat(stacked(FloatCodec().encode_rows(features)), 2, axis=1)[:, ::2]
+    np.testing.assert_array_equal(FloatCodec().decode_rows(apart, 6), features)
 
 
 def test_bytes_are_little_endian():
@@ -82,18 +90,35 @@ def test_a_value_that_is_not_finite_is_named_on_both_sides():
         decode(bad.tobytes(), "float32", 2)
     rows = np.array([[0, 1], [2, np.inf]], np.float32)
     with pytest.raises(InputError, match="feature 1 of row 1 is inf; only finite"):
-        encode_rows(rows, "float16")
+        FloatCodec("float16").encode_rows(rows)
     with pytest.raises(WireError, match="feature 1 of row 1 is inf; every feature must be finite"):
-        decode_rows(rows.view(np.uint8), "float32", 2)
+        FloatCodec().decode_rows(rows.view(np.uint8), 2)
 
 
-def test_only_a_vector_or_rows_can_be_coded():
-    with pytest.raises(InputError, match=r"shape \(1, 2\) cannot be coded; give one vector \(n_features,\)"):
-        encode(np.zeros((1, 2), np.float32), "float32")
+def test_only_rows_can_be_coded():
     with pytest.raises(InputError, match=r"shape \(2,\) cannot be coded; give rows \(n_rows, n_features\)"):
-        encode_rows(np.zeros(2, np.float32), "float32")
+        FloatCodec().encode_rows(np.zeros(2, np.float32))
 
 
-def test_an_unknown_codec_lists_the_known_ones():
+def test_shorter_rows_are_padded_with_zeros():
+    np.testing.assert_array_equal(stacked([b"\1", b"\2\3"]), [[1, 0], [2, 3]])
+
+
+@pytest.mark.parametrize("make", [check_name, lambda name: fit_codec(name, np.zeros((1, 1), np.float32))])
+def test_an_unknown_codec_lists_the_known_ones(make):
     with pytest.raises(ConfigError, match="unknown codec 'zip'; use one of float32, float16"):
-        encode(np.zeros(1, np.float32), "zip")
+        make("zip")
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_floats_have_nothing_fitted(name):
+    codec = fit_codec(name, np.zeros((1, 1), np.float32))
+    assert (codec.digest, codec.parameters()) == ("", {})
+    assert codec_from(name, {}) == codec == FloatCodec(name)
+    with pytest.raises(ConfigError, match=f"codec {name} has no parameters; leave out step"):
+        codec_from(name, {"step": 1})
+
+
+def test_other_names_are_no_floats():
+    with pytest.raises(ConfigError, match="no floats are called 'int8'; use one of float32, float16"):
+        FloatCodec("int8")

@@ -11,6 +11,7 @@ import pytest
 from offramp import bundle as bundles
 from offramp import pattern
 from offramp.bundle import Bundle, LinearLayer, Part, Preprocessing, ReluLayer, SparseLinearLayer
+from offramp.codec import FloatCodec
 from offramp.exits import ExitRule
 from offramp.runtime import TailServer, models_of
 
@@ -52,7 +53,7 @@ def make_bundle(**changes):
         "exit": part(dense(rng, N_FEATURES, N_CLASSES)),
         "tail": part(sparse(rng, N_FEATURES, 4, 2), RELU, dense(rng, 4, N_CLASSES, bias=False)),
         "exit_rule": ExitRule(0.75),
-        "codec": "float32",
+        "codec": FloatCodec(),
     }
     return Bundle(**(fields | changes))
 

@@ -11,6 +11,7 @@ import pytest
 import offramp.runtime
 from offramp import wire
 from offramp.bundle import Part
+from offramp.codec import FloatCodec
 from offramp.errors import ConfigError, DataError, TailRefusedError, TailUnreachableError
 from offramp.exits import NEVER, ExitRule, max_softmax
 from offramp.runtime import MODES, Edge, Network
@@ -100,7 +101,7 @@ def test_every_mode_gives_the_networks_answer(bundle, host, workshop, mode):
 def test_bytes_and_multiply_adds_are_those_of_the_mode(
     bundle, host, workshop, mode, codec, payload_bytes, parts
 ):
-    asking = dataclasses.replace(bundle, exit_rule=ALWAYS_ASK, codec=codec)
+    asking = dataclasses.replace(bundle, exit_rule=ALWAYS_ASK, codec=FloatCodec(codec))
     with Edge(asking, tail=host(asking), mode=mode) as edge:
         answer = edge.infer(workshop.samples(1)[0])
     assert answer.payload_bytes == payload_bytes

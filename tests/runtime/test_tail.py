@@ -9,6 +9,7 @@ import grpc
 import numpy as np
 import pytest
 
+from offramp.codec import FloatCodec
 from offramp.errors import ConfigError
 from offramp.runtime import Network, TailServer, models_of
 from offramp.wire import SERVICE, InferRequest, InferResponse, ModelQuery, Parameter, Tensor, features_request
@@ -35,8 +36,9 @@ def features(n, seed=0):
 
 
 def coded(bundle, x, *, id="", **changes):
-    settings = {"model_name": "tiny.tail", "codec": "float32", "head_digest": bundle.head_digest}
-    return features_request(x, id=id, **(settings | changes))
+    settings = {"model_name": "tiny.tail", "head_digest": bundle.features_digest}
+    rows = FloatCodec().encode_rows(x)
+    return features_request(rows, n_features=x.shape[1], codec=FloatCodec(), id=id, **(settings | changes))
 
 
 def plain(array, *, model="tiny.tail", outputs=(), **parameters: Parameter):

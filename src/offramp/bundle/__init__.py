@@ -1,7 +1,8 @@
 """Bundles: the on-disk form of a trained split network, written atomically and read without trust."""
 
-from offramp.bundle.bundle import PARTS, Bundle
+from offramp.bundle.bundle import Bundle, InnerExit
 from offramp.bundle.layers import Layer, LinearLayer, ReluLayer, SparseLinearLayer
+from offramp.bundle.names import PARTS, Place
 from offramp.bundle.part import Part
 from offramp.bundle.preprocessing import Preprocessing
 from offramp.bundle.store import check_writable, part_bytes, present, read, write
@@ -9,9 +10,11 @@ from offramp.bundle.store import check_writable, part_bytes, present, read, writ
 __all__ = [
     "PARTS",
     "Bundle",
+    "InnerExit",
     "Layer",
     "LinearLayer",
     "Part",
+    "Place",
     "Preprocessing",
     "ReluLayer",
     "SparseLinearLayer",

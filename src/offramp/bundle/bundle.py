@@ -5,20 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from hashlib import sha256
+from typing import Any
 
-from offramp.bundle.layers import Layer, widths
+from offramp.bundle.layers import Layer, width_after, widths
+from offramp.bundle.names import Place, inner_name
 from offramp.bundle.part import Part
 from offramp.bundle.preprocessing import Preprocessing
-from offramp.codec import CODECS
-from offramp.errors import BundleError
+from offramp.codec import Codec, FloatCodec
+from offramp.errors import BundleError, ConfigError
 from offramp.exits import ExitRule
-
-PartName = Literal["head", "exit", "tail"]
-PARTS: tuple[PartName, ...] = ("head", "exit", "tail")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class InnerExit:
+    """An exit inside the head, or inside the tail, after the first `after` layers of it (ReLU counted)."""
+
+    place: Place
+    after: int
+    part: Part
+    rule: ExitRule
+
+    @property
+    def name(self) -> str:
+        """As a part of the bundle: "exit-head-2"."""
+        return inner_name(self.place, self.after)
 
 
 @dataclass(frozen=True)
@@ -31,12 +45,17 @@ class Bundle:
         classes: a name for each score.
         head, exit, tail: one of them at least.
         exit_rule: when the exit answers, and the evidence for it.
-        codec: how features cross the wire, one of `offramp.codec.CODECS`.
+        codec: how features cross the wire.
         training: recipe, seed, history summary: JSON values only.
         head_digest: of the head that exit and tail belong to; taken from the head where it is given.
+        encoder: from the head's features to what is coded and sent, where the network has a bottleneck; the
+            tail begins with its decoder.
+        encoder_digest: of the encoder that the tail belongs to, "" for none; taken from the encoder where it
+            is given.
+        inner_exits: exits before the cut, in the head, and behind it, in the tail.
 
     Raises:
-        BundleError: parts that do not fit each other, the preprocessing or the classes.
+        BundleError: parts that do not fit each other, the preprocessing, the classes or the codec.
     """
 
     name: str
@@ -46,41 +65,111 @@ class Bundle:
     exit: Part | None
     tail: Part | None
     exit_rule: ExitRule
-    codec: str = "float32"
+    codec: Codec = field(default_factory=FloatCodec)
     training: dict[str, Any] = field(default_factory=dict)
     head_digest: str = ""
+    encoder: Part | None = None
+    encoder_digest: str = ""
+    inner_exits: tuple[InnerExit, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise BundleError(
                 f"bundle name {self.name!r}; give a letter or digit, then up to 99 of letters, digits, '._-'"
             )
-        if self.codec not in CODECS:
-            raise BundleError(f"unknown codec {self.codec!r}; use one of {', '.join(CODECS)}")
         if not self.parts:
             raise BundleError("a bundle of no parts; give a head, an exit or a tail")
-        check_fit(self.preprocessing, self.classes, {name: part.layers for name, part in self.parts.items()})
-        if self.head is not None and self.head_digest not in ("", self.head.digest):
+        for name, part in (("head", self.head), ("encoder", self.encoder)):
+            self._take_digest(name, part)
+        if not self.head_digest:
+            raise BundleError("head_digest ''; without a head, give the 64 hex digits of its digest")
+        self._sort_inner_exits()
+        layers = {name: part.layers for name, part in self.parts.items()}
+        check_fit(self.preprocessing, self.classes, layers, codec=self.codec, encoder=self.encoder_digest)
+        for rule in (self.exit_rule, *(one.rule for one in self.inner_exits)):
+            if len(rule.weights) not in (0, len(self.classes) + 1):
+                raise BundleError(
+                    f"an exit rule with {len(rule.weights)} weights for {len(self.classes)} classes; give one"
+                    " for each and a constant"
+                )
+
+    def _take_digest(self, name: str, part: Part | None) -> None:
+        given: str = getattr(self, f"{name}_digest")
+        if given and not _DIGEST.fullmatch(given):
+            raise BundleError(f"{name}_digest {given!r}; give the 64 hex digits of its digest")
+        if part is None:
+            return
+        if given not in ("", part.digest):
             raise BundleError(
-                f"the head's digest is {self.head.digest[:12]}, but exit and tail belong to head"
-                f" {self.head_digest[:12]}; take the three parts from one training"
+                f"the {name}'s digest is {part.digest[:12]}, but the other parts belong to {name}"
+                f" {given[:12]}; take all parts from one training"
             )
-        digest = self.head.digest if self.head is not None else self.head_digest
-        if not _DIGEST.fullmatch(digest):
-            raise BundleError(f"head_digest {digest!r}; without a head, give the 64 hex digits of its digest")
-        object.__setattr__(self, "head_digest", digest)
+        object.__setattr__(self, f"{name}_digest", part.digest)
+
+    def _sort_inner_exits(self) -> None:
+        inner = tuple(sorted(self.inner_exits, key=lambda one: (one.place, one.after)))
+        names = [one.name for one in inner]
+        if len(set(names)) < len(names):
+            raise BundleError(f"inner exits {', '.join(names)}; give at most one for each place")
+        object.__setattr__(self, "inner_exits", inner)
 
     @property
-    def parts(self) -> dict[PartName, Part]:
-        """The parts that are here, by name, head first."""
-        candidates: dict[PartName, Part | None] = {"head": self.head, "exit": self.exit, "tail": self.tail}
+    def parts(self) -> dict[str, Part]:
+        """The parts that are here, by name, in order of execution."""
+        inner = {
+            place: {one.name: one.part for one in self.inner_exits if one.place == place}
+            for place in ("head", "tail")
+        }
+        candidates: dict[str, Part | None] = {
+            "head": self.head,
+            **inner["head"],
+            "exit": self.exit,
+            "encoder": self.encoder,
+            "tail": self.tail,
+            **inner["tail"],
+        }
         return {name: part for name, part in candidates.items() if part is not None}
+
+    @property
+    def features_digest(self) -> str:
+        """What an offload carries: the head's digest, with an encoder one of both."""
+        if not self.encoder_digest:
+            return self.head_digest
+        both = f"offramp head and encoder 1\n{self.head_digest}\n{self.encoder_digest}\n"
+        return sha256(both.encode()).hexdigest()
+
+    @property
+    def n_sent(self) -> int:
+        """Values that cross the wire for one sample.
+
+        Raises:
+            BundleError: no part that is here tells.
+        """
+        n_in = {name: part.n_in for name, part in self.parts.items()}
+        n_out = {name: part.n_out for name, part in self.parts.items()}
+        width = _width_sent(n_in, n_out, encoder=bool(self.encoder_digest))
+        if width is None:
+            raise BundleError(f"bundle {self.name!r} has no part that reads or writes what is sent")
+        return width
+
+    def exits(self, place: Place) -> tuple[InnerExit, ...]:
+        """The inner exits of head or tail, in order of execution."""
+        return tuple(one for one in self.inner_exits if one.place == place)
 
 
 def check_fit(
-    preprocessing: Preprocessing, classes: Sequence[str], parts: Mapping[PartName, Sequence[Layer]]
+    preprocessing: Preprocessing,
+    classes: Sequence[str],
+    parts: Mapping[str, Sequence[Layer]],
+    *,
+    codec: Codec,
+    encoder: str,
 ) -> None:
-    """Raise BundleError unless these parts chain with each other, the preprocessing and the classes."""
+    """Raise BundleError unless these parts chain with each other, the preprocessing, classes and codec.
+
+    Args:
+        encoder: digest of the encoder that the network has, present or not; "" for none.
+    """
     if len(classes) < 2 or len(set(classes)) != len(classes) or not all(classes):
         raise BundleError(f"classes {_shortened(classes)}; give two names or more, all different, none empty")
     n_in, n_out = {}, {}
@@ -94,18 +183,64 @@ def check_fit(
             f"the head takes {n_in['head']} values and the preprocessing gives {preprocessing.n_features};"
             " they must be equal, see pad_to"
         )
-    features = {n_out["head"]} if "head" in parts else set()
-    features |= {n_in[name] for name in ("exit", "tail") if name in parts}
-    if len(features) > 1:
-        raise BundleError(
-            f"the head gives {n_out.get('head')} features, exit and tail take {n_in.get('exit')} and"
-            f" {n_in.get('tail')}; they must be equal"
-        )
-    for name in ("exit", "tail"):
-        if name in parts and n_out[name] != len(classes):
+    _check_cut(n_in, n_out, encoder=bool(encoder))
+    _check_inner(parts, n_in)
+    for name in parts:
+        if name not in ("head", "encoder") and n_out[name] != len(classes):
             raise BundleError(
                 f"the {name} gives {n_out[name]} scores for {len(classes)} classes; give one for each"
             )
+    if sent := _width_sent(n_in, n_out, encoder=bool(encoder)):
+        try:
+            codec.max_bytes(sent)
+        except ConfigError as error:
+            raise BundleError(str(error)) from error
+
+
+def _check_cut(n_in: Mapping[str, int], n_out: Mapping[str, int], *, encoder: bool) -> None:
+    """What stands at the cut: head, exit, encoder and tail."""
+    if "encoder" in n_in and not encoder:
+        raise BundleError("an encoder without its digest; give encoder_digest")
+    at_the_cut = ("exit", "encoder") if encoder else ("exit", "tail")
+    features = {n_out["head"]} if "head" in n_out else set()
+    features |= {n_in[name] for name in at_the_cut if name in n_in}
+    if len(features) > 1:
+        raise BundleError(
+            f"the head gives {n_out.get('head')} features, {at_the_cut[0]} and {at_the_cut[1]} take"
+            f" {n_in.get(at_the_cut[0])} and {n_in.get(at_the_cut[1])}; they must be equal"
+        )
+    if {"encoder", "tail"} <= n_in.keys() and n_out["encoder"] != n_in["tail"]:
+        raise BundleError(
+            f"the encoder gives {n_out['encoder']} values, the tail takes {n_in['tail']}; they must be equal"
+        )
+
+
+def _check_inner(parts: Mapping[str, Sequence[Layer]], n_in: Mapping[str, int]) -> None:
+    """Inner exits stand inside their part, and take what it has there."""
+    for name in parts:
+        _, *where = name.split("-")
+        if not where or where[0] not in parts:
+            continue
+        place, after = where[0], int(where[1])
+        layers = parts[place]
+        if after >= len(layers):
+            raise BundleError(
+                f"{name} stands after {after} layers of the {place}, which has {len(layers)}; an inner exit"
+                " stands before the last one"
+            )
+        width = width_after(layers, after)
+        if n_in[name] != width:
+            raise BundleError(
+                f"{name} takes {n_in[name]} values, the {place} has {width} there; they must be equal"
+            )
+
+
+def _width_sent(n_in: Mapping[str, int], n_out: Mapping[str, int], *, encoder: bool) -> int | None:
+    """Values that cross the wire, None where no part that is here tells."""
+    candidates = [n_in.get("tail"), n_out.get("encoder")]
+    if not encoder:
+        candidates += [n_out.get("head"), n_in.get("exit")]
+    return next((width for width in candidates if width), None)
 
 
 def _shortened(classes: Sequence[str]) -> str:

@@ -113,6 +113,15 @@ def widths(layers: Sequence[Layer]) -> tuple[int, int]:
     return chain[0][1].n_in, chain[-1][1].n_out
 
 
+def width_after(layers: Sequence[Layer], after: int) -> int:
+    """Neurons after the first `after` of these layers.
+
+    Raises:
+        BundleError: none of them has a width.
+    """
+    return widths(layers[:after])[1]
+
+
 def array_forms(layers: Sequence[Layer]) -> dict[str, ArrayForm]:
     """Name -> (dtype in memory, shape) of every array, in canonical order: by layer; weight, table, bias."""
     return {

@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
-from offramp.bundle.bundle import PartName
 from offramp.bundle.layers import Digest, Layer
+from offramp.bundle.names import PartName, Place
 from offramp.bundle.preprocessing import Preprocessing
 from offramp.errors import BundleError, OfframpError
 
 FORMAT = "offramp-bundle"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MAX_BYTES = 64 << 20  # a manifest; 65,536 features with an offset and a scale each take about 3 MiB
 
 
@@ -28,12 +28,37 @@ class PartRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Digest
 
 
+class ProfileRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A Profile as JSON."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
 class RuleRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An ExitRule as JSON."""
 
     threshold: float
     criterion: str
     evidence: dict[str, Any]
+    temperature: float = 1.0
+    weights: tuple[float, ...] = ()
+    profile: ProfileRecord | None = None
+
+
+class CodecRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A codec's name, and what `codec_from` makes it of."""
+
+    name: str
+    parameters: dict[str, Any]
+
+
+class InnerExitRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where an inner exit stands and when it answers; its part has a record of its own."""
+
+    place: Place
+    after: Annotated[int, msgspec.Meta(ge=1, le=9999)]
+    rule: RuleRecord
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,10 +69,39 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     head_digest: Digest
+    encoder_digest: Digest | None = None
+    exit_rule: RuleRecord
+    inner_exits: tuple[InnerExitRecord, ...] = ()
+    codec: CodecRecord
+    training: dict[str, Any]
+    parts: dict[PartName, PartRecord]
+
+
+class _ManifestV1(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As version 1 had it: head, exit, tail; floats on the wire."""
+
+    offramp_version: str
+    name: str
+    preprocessing: Preprocessing
+    classes: tuple[str, ...]
+    head_digest: Digest
     exit_rule: RuleRecord
     codec: str
     training: dict[str, Any]
-    parts: dict[PartName, PartRecord]
+    parts: dict[Literal["head", "exit", "tail"], PartRecord]
+
+    def upgraded(self) -> Manifest:
+        return Manifest(
+            offramp_version=self.offramp_version,
+            name=self.name,
+            preprocessing=self.preprocessing,
+            classes=self.classes,
+            head_digest=self.head_digest,
+            exit_rule=self.exit_rule,
+            codec=CodecRecord(self.codec, {}),
+            training=self.training,
+            parts={str(name): record for name, record in self.parts.items()},
+        )
 
 
 class _Version(msgspec.Struct):
@@ -71,6 +125,8 @@ def encode(manifest: Manifest) -> bytes:
         BundleError: evidence or training summary hold something that JSON cannot.
     """
     _check_json("exit_rule.evidence", manifest.exit_rule.evidence)
+    for inner in manifest.inner_exits:
+        _check_json(f"the rule's evidence of exit-{inner.place}-{inner.after}", inner.rule.evidence)
     _check_json("training", manifest.training)
     try:
         content = msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_plain_number), indent=1)
@@ -93,9 +149,9 @@ def decode(data: bytes) -> Manifest:
         version = msgspec.json.decode(data, type=_Version)
         if version.format != FORMAT:
             raise BundleError(f"format {version.format[:40]!r}, not {FORMAT!r}; give the folder of a bundle")
-        if version.format_version != FORMAT_VERSION:
+        if version.format_version not in (1, FORMAT_VERSION):
             raise BundleError(
-                f"format version {version.format_version}; this offramp reads version {FORMAT_VERSION}:"
+                f"format version {version.format_version}; this offramp reads 1 and {FORMAT_VERSION}:"
                 " install an offramp that knows it, or train and write again"
             )
         envelope = msgspec.json.decode(data, type=_Envelope)
@@ -105,6 +161,8 @@ def decode(data: bytes) -> Manifest:
                 f"the content's SHA-256 is {found[:12]}, not {envelope.sha256[:12]} as recorded: damaged or"
                 " edited by hand; copy the bundle again, or change it with offramp.bundle.write"
             )
+        if version.format_version == 1:
+            return msgspec.json.decode(envelope.content, type=_ManifestV1).upgraded()
         return msgspec.json.decode(envelope.content, type=Manifest)
     except BundleError:
         raise

@@ -10,17 +10,16 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from offramp import __version__
 from offramp.bundle import manifest as manifests
-from offramp.bundle.bundle import PARTS, Bundle, PartName, check_fit
-from offramp.bundle.manifest import Manifest, PartRecord, RuleRecord
+from offramp.bundle.bundle import Bundle, check_fit
+from offramp.bundle.manifest import Manifest, PartRecord
+from offramp.bundle.names import PARTS, file_name, is_file_of_a_part, is_part
 from offramp.bundle.part import Part
+from offramp.bundle.records import bundle_of, codec_of, manifest_of
 from offramp.bundle.tensors import from_bytes, to_bytes
 from offramp.errors import BundleError, OfframpError
-from offramp.exits import ExitRule
 
 MANIFEST = "manifest.json"
-PART_FILES = {name: f"{name}.safetensors" for name in PARTS}  # file names never come from a manifest
 
 # NOFOLLOW: a part is a file of this folder, never a link out of it. NONBLOCK: a pipe must not make us wait.
 _OPEN_FLAGS = os.O_RDONLY
@@ -86,10 +85,13 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
     _check_replaceable(folder)
 
 
-def read(path: str | os.PathLike[str], *, parts: Sequence[str] = PARTS) -> Bundle:
+def read(path: str | os.PathLike[str], *, parts: Sequence[str] | None = None) -> Bundle:
     """The bundle in the folder `path`, with these parts only: the files of others may be absent.
 
     Nothing in the folder is trusted and nothing of it is executed. Memory is in proportion to the files.
+
+    Args:
+        parts: None for all that the manifest lists.
 
     Raises:
         BundleError: a file that is missing, damaged, altered, of another version or not a plain file of this
@@ -97,31 +99,22 @@ def read(path: str | os.PathLike[str], *, parts: Sequence[str] = PARTS) -> Bundl
     """
     folder = Path(path)
     manifest = _read_manifest(folder)
-    for name in parts:
+    wanted = tuple(manifest.parts) if parts is None else parts
+    for name in wanted:
         if name not in manifest.parts:
             raise BundleError(
                 f"{folder / MANIFEST}: lists no part {name!r}; ask for {', '.join(manifest.parts)}"
             )
-    loaded = {name: _read_part(folder, name, manifest.parts[name]) for name in PARTS if name in parts}
-    rule = manifest.exit_rule
+    loaded = {
+        name: _read_part(folder, name, manifest.parts[name]) for name in manifest.parts if name in wanted
+    }
     try:
-        return Bundle(
-            name=manifest.name,
-            preprocessing=manifest.preprocessing,
-            classes=manifest.classes,
-            head=loaded.get("head"),
-            exit=loaded.get("exit"),
-            tail=loaded.get("tail"),
-            exit_rule=ExitRule(rule.threshold, rule.criterion, rule.evidence),
-            codec=manifest.codec,
-            training=manifest.training,
-            head_digest=manifest.head_digest,
-        )
+        return bundle_of(manifest, loaded)
     except OfframpError as error:
         raise BundleError(f"{folder / MANIFEST}: {error}") from error
 
 
-def present(path: str | os.PathLike[str]) -> tuple[PartName, ...]:
+def present(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """The parts that `read` can be asked for: the manifest lists them and their files are here.
 
     Raises:
@@ -129,7 +122,7 @@ def present(path: str | os.PathLike[str]) -> tuple[PartName, ...]:
     """
     folder = Path(path)
     listed = _read_manifest(folder).parts
-    return tuple(name for name in PARTS if name in listed and os.path.lexists(folder / PART_FILES[name]))
+    return tuple(name for name in listed if os.path.lexists(folder / file_name(name)))
 
 
 def part_bytes(path: str | os.PathLike[str], part: str) -> int:
@@ -138,9 +131,9 @@ def part_bytes(path: str | os.PathLike[str], part: str) -> int:
     Raises:
         BundleError: no part has this name, or its file is not here.
     """
-    if part not in PARTS:
-        raise BundleError(f"no part is called {part!r}; use one of {', '.join(PARTS)}")
-    file = Path(path) / f"{part}.safetensors"
+    if not is_part(part):
+        raise BundleError(f"no part is called {part!r}; use one of {', '.join(PARTS)}, or as in exit-head-2")
+    file = Path(path) / file_name(part)
     try:
         return file.lstat().st_size
     except OSError as error:
@@ -150,24 +143,12 @@ def part_bytes(path: str | os.PathLike[str], part: str) -> int:
 def _files(bundle: Bundle) -> dict[str, bytes]:
     """File name -> content, parts first."""
     contents = {name: to_bytes(part) for name, part in bundle.parts.items()}
-    manifest = Manifest(
-        offramp_version=__version__,
-        name=bundle.name,
-        preprocessing=bundle.preprocessing,
-        classes=bundle.classes,
-        head_digest=bundle.head_digest,
-        exit_rule=RuleRecord(
-            bundle.exit_rule.threshold, bundle.exit_rule.criterion, dict(bundle.exit_rule.evidence)
-        ),
-        codec=bundle.codec,
-        training=bundle.training,
-        parts={
-            name: PartRecord(part.layers, len(contents[name]), hashlib.sha256(contents[name]).hexdigest())
-            for name, part in bundle.parts.items()
-        },
-    )
-    return {PART_FILES[name]: content for name, content in contents.items()} | {
-        MANIFEST: manifests.encode(manifest)
+    records = {
+        name: PartRecord(part.layers, len(contents[name]), hashlib.sha256(contents[name]).hexdigest())
+        for name, part in bundle.parts.items()
+    }
+    return {file_name(name): content for name, content in contents.items()} | {
+        MANIFEST: manifests.encode(manifest_of(bundle, records))
     }
 
 
@@ -177,14 +158,20 @@ def _read_manifest(folder: Path) -> Manifest:
     try:
         manifest = manifests.decode(data)
         layers = {name: record.layers for name, record in manifest.parts.items()}
-        check_fit(manifest.preprocessing, manifest.classes, layers)
+        check_fit(
+            manifest.preprocessing,
+            manifest.classes,
+            layers,
+            codec=codec_of(manifest),
+            encoder=manifest.encoder_digest or "",
+        )
     except OfframpError as error:
         raise BundleError(f"{file}: {error}") from error
     return manifest
 
 
-def _read_part(folder: Path, name: PartName, record: PartRecord) -> Part:
-    file = folder / PART_FILES[name]
+def _read_part(folder: Path, name: str, record: PartRecord) -> Part:
+    file = folder / file_name(name)
     data = _read_file(file, exactly=record.n_bytes)
     found = hashlib.sha256(data).hexdigest()
     if found != record.sha256:
@@ -248,8 +235,8 @@ def _check_replaceable(folder: Path) -> None:
     refusal = f"{folder}: not replaced, because"
     if folder.is_symlink() or not folder.is_dir():
         raise BundleError(f"{refusal} it is no folder; give another path")
-    strangers = {entry.name for entry in folder.iterdir()} - {MANIFEST, *PART_FILES.values()}
-    if strangers:
+    names = {entry.name for entry in folder.iterdir()} - {MANIFEST}
+    if strangers := {name for name in names if not is_file_of_a_part(name)}:
         raise BundleError(
             f"{refusal} it holds {sorted(strangers)[0]!r}, which is no part of a bundle; give another path"
         )
@@ -264,6 +251,7 @@ def _check_replaceable(folder: Path) -> None:
 def _remove(folder: Path) -> None:
     """Delete a folder of ours, if it is there; only names that we write, so never anybody else's file."""
     if folder.is_dir():
-        for name in (MANIFEST, *PART_FILES.values()):
-            (folder / name).unlink(missing_ok=True)
+        for entry in folder.iterdir():
+            if entry.name == MANIFEST or is_file_of_a_part(entry.name):
+                entry.unlink()
         folder.rmdir()

@@ -61,7 +61,7 @@ def describe(bundle: Bundle, path: Path, speeds: Speeds) -> dict[str, Any]:
         "name": bundle.name,
         "head_digest": bundle.head_digest,
         "classes": list(bundle.classes),
-        "codec": bundle.codec,
+        "codec": bundle.codec.name,
         "exit_rule": {
             "criterion": bundle.exit_rule.criterion,
             "threshold": bundle.exit_rule.threshold,

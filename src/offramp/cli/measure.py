@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp.bundle import Bundle
-from offramp.codec import decode_rows, encode_rows
+from offramp.codec import arrived
 from offramp.errors import PeerError
 from offramp.exits import max_softmax
 from offramp.report import Row
@@ -41,8 +41,8 @@ def verdicts(bundle: Bundle, samples: npt.NDArray[Any], labels: npt.NDArray[np.i
     """
     head, exit, tail = (bundle.parts[name] for name in ("head", "exit", "tail"))
     features = Network(head)(bundle.preprocessing(samples))
-    arrived = decode_rows(encode_rows(features, bundle.codec), bundle.codec, head.n_out)
-    exit_scores, tail_scores = Network(exit)(features), Network(tail)(arrived)
+    sent = features if bundle.encoder is None else Network(bundle.encoder)(features)
+    exit_scores, tail_scores = Network(exit)(features), Network(tail)(arrived(bundle.codec, sent))
     return Verdicts(
         confidence=max_softmax(exit_scores),
         exit_right=exit_scores.argmax(1) == labels,

@@ -226,7 +226,7 @@ def _mode(name: str) -> Mode:
 def _read(path: Path, mode: Mode) -> Bundle:
     """The bundle with the parts that the mode works with, as far as they are here."""
     here = present(path)
-    wanted = ("head", "tail") if mode == "local" else ("head", "exit")
+    wanted = ("head", "encoder", "tail" if mode == "local" else "exit")
     return read(path, parts=[part for part in here if part in wanted] or here)
 
 

@@ -1,7 +1,7 @@
 """From data to a bundle: what `train` and `demo` share. Imports Torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import gcd
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from offramp.bundle import Bundle, Part, Preprocessing
 from offramp.cli.arguments import AUTO
 from offramp.cli.lesson import Lesson
-from offramp.codec import CODECS, decode_rows, encode_rows
+from offramp.codec import Codec, arrived, check_name, fit_codec
 from offramp.data import Dataset, preprocessing_for
 from offramp.errors import ConfigError
 from offramp.exits import ExitRule, empirical_threshold
@@ -50,8 +50,7 @@ class Design:
     max_accuracy_drop: float = 0.005
 
     def __post_init__(self) -> None:
-        if self.codec not in CODECS:  # a bundle would refuse it too, but after the training
-            raise ConfigError(f"unknown codec {self.codec!r}; use one of {', '.join(CODECS)}")
+        check_name(self.codec)  # a bundle would refuse it too, but after the training
 
 
 def train_bundle(
@@ -93,6 +92,7 @@ def train_bundle(
             progress=progress,
         )
     parts = to_parts(model)
+    codec = fit_codec(design.codec, Network(parts["head"])(preprocessing(dataset.split("train")[0])))
     bundle = Bundle(
         name=name,
         preprocessing=preprocessing,
@@ -100,8 +100,8 @@ def train_bundle(
         head=parts["head"],
         exit=parts["exit"],
         tail=parts["tail"],
-        exit_rule=_exit_rule(parts, dataset, preprocessing, design, recipe),
-        codec=design.codec,
+        exit_rule=_exit_rule(parts, dataset, preprocessing, codec, design, recipe),
+        codec=codec,
         training=_record(dataset, recipe, history) | ({} if taught is None else {"taught": taught.record}),
     )
     return bundle, history
@@ -189,22 +189,25 @@ def _spelled(neurons: Sequence[int]) -> str:
 
 
 def _exit_rule(
-    parts: Mapping[str, Part], dataset: Dataset, preprocessing: Preprocessing, design: Design, recipe: Recipe
+    parts: Mapping[str, Part],
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    codec: Codec,
+    design: Design,
+    recipe: Recipe,
 ) -> ExitRule:
     """The threshold as device and server will see the calibration samples: native kernels, coded features."""
     raw, labels = dataset.split("calibration")
     features = Network(parts["head"])(preprocessing(raw))
-    n_features = parts["head"].n_out
-    sent = decode_rows(encode_rows(features, design.codec), design.codec, n_features)
     rule = empirical_threshold(
         Network(parts["exit"])(features),
-        Network(parts["tail"])(sent),
+        Network(parts["tail"])(arrived(codec, features)),
         labels,
         max_accuracy_drop=design.max_accuracy_drop,
         data_digest=dataset.digest("calibration"),
     )
     seen = {"seen_in_training": recipe.train_on_everything}  # true makes the figures optimistic
-    return ExitRule(rule.threshold, rule.criterion, {**rule.evidence, **seen})
+    return replace(rule, evidence={**rule.evidence, **seen})
 
 
 def _record(dataset: Dataset, recipe: Recipe, history: History) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Feature codecs: feature vectors to few bytes, and hostile bytes back to feature vectors."""
 
-from offramp.codec.floats import CODECS, decode, decode_rows, encode, encode_rows, encoded_size
+from offramp.codec.codec import Codec, arrived, stacked
+from offramp.codec.floats import FloatCodec
+from offramp.codec.named import CODECS, check_name, codec_from, fit_codec
 
-__all__ = ["CODECS", "decode", "decode_rows", "encode", "encode_rows", "encoded_size"]
+__all__ = ["CODECS", "Codec", "FloatCodec", "arrived", "check_name", "codec_from", "fit_codec", "stacked"]

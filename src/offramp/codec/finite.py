@@ -1,4 +1,4 @@
-"""The first value of an array that a neural network has no use for."""
+"""Features that can be coded: rows of finite values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from offramp.errors import InputError
+
 
 def first_not_finite(values: npt.NDArray[Any]) -> int | None:
     """The flat index of the first NaN or infinity, None where there is none."""
     finite = np.isfinite(values)
     return None if finite.all() else int(np.argmin(finite))
+
+
+def check_rows(features: npt.NDArray[np.float32]) -> None:
+    """Raise InputError unless these are rows (n_rows, n_features) of finite features."""
+    if features.ndim != 2:
+        raise InputError(
+            f"features of shape {features.shape} cannot be coded; give rows (n_rows, n_features)"
+        )
+    if (index := first_not_finite(features)) is not None:
+        raise InputError(f"{named(features, index)}; only finite features can be coded")
+
+
+def named(features: npt.NDArray[np.float32], index: int) -> str:
+    """The feature at a flat index, in words."""
+    row, feature = divmod(index, features.shape[1])
+    place = f"feature {feature} of row {row}" if len(features) > 1 else f"feature {feature}"
+    return f"{place} is {features[row, feature]}"

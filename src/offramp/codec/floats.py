@@ -2,88 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from offramp.codec.finite import first_not_finite
-from offramp.errors import ConfigError, InputError, WireError
+from offramp.codec.finite import check_rows, first_not_finite, named
+from offramp.errors import ConfigError, WireError
 
-CODECS = ("float32", "float16")
 _DTYPES: dict[str, np.dtype[np.float32] | np.dtype[np.float16]] = {
     "float32": np.dtype("<f4"),
     "float16": np.dtype("<f2"),
 }
 
 
-def encoded_size(codec: str, n_features: int) -> int:
-    """Bytes that `n_features` take in this codec.
+@dataclass(frozen=True)
+class FloatCodec:
+    """Features as they are, or rounded to half precision; nothing is fitted, any width will do.
 
-    Raises:
-        ConfigError: an unknown codec.
-    """
-    return _dtype(codec).itemsize * n_features
-
-
-def encode(features: npt.NDArray[np.float32], codec: str) -> bytes:
-    """The bytes of one feature vector (n_features,), as `encode_rows` makes them."""
-    _check_dimensions(features, 1, "one vector (n_features,)")
-    return encode_rows(features[None], codec).tobytes()
-
-
-def encode_rows(features: npt.NDArray[np.float32], codec: str) -> npt.NDArray[np.uint8]:
-    """The bytes (n_rows, row_bytes) of many feature vectors.
+    float16 saturates: a feature beyond +-65504 becomes +-65504.
 
     Args:
-        features: (n_rows, n_features) finite floats. float16 saturates: a feature beyond +-65504 becomes
-            +-65504.
+        name: "float32" or "float16".
 
     Raises:
-        ConfigError: an unknown codec.
-        InputError: not rows of features, or not finite.
+        ConfigError: another name.
     """
-    dtype = _dtype(codec)
-    _check_dimensions(features, 2, "rows (n_rows, n_features)")
-    if (index := first_not_finite(features)) is not None:
-        raise InputError(f"{_named(features, index)}; only finite features can be coded")
-    limit = np.finfo(dtype).max
-    return np.clip(features, -limit, limit).astype(dtype, order="C").view(np.uint8)
 
+    name: str = "float32"
+    digest: str = ""
 
-def decode(data: bytes, codec: str, n_features: int) -> npt.NDArray[np.float32]:
-    """The feature vector (n_features,) in `data`, as `decode_rows` reads it."""
-    return decode_rows(np.frombuffer(data, dtype=np.uint8)[None], codec, n_features).ravel()
+    def __post_init__(self) -> None:
+        if self.name not in _DTYPES:
+            raise ConfigError(f"no floats are called {self.name!r}; use one of {', '.join(_DTYPES)}")
 
+    def parameters(self) -> dict[str, Any]:
+        """None."""
+        return {}
 
-def decode_rows(rows: npt.NDArray[np.uint8], codec: str, n_features: int) -> npt.NDArray[np.float32]:
-    """The feature vectors (n_rows, n_features) in `rows` (n_rows, row_bytes), which may come from anybody.
+    def max_bytes(self, n_features: int) -> int:
+        """What every vector takes."""
+        return self._dtype.itemsize * n_features
 
-    Raises:
-        ConfigError: an unknown codec.
-        WireError: a wrong length, or a value that is not finite.
-    """
-    expected = encoded_size(codec, n_features)
-    if rows.shape[1] != expected:
-        raise WireError(
-            f"{rows.shape[1]} bytes of features; {n_features} features as {codec} take {expected}"
-        )
-    features = np.ascontiguousarray(rows).view(_dtype(codec)).astype(np.float32)
-    if (index := first_not_finite(features)) is not None:
-        raise WireError(f"{_named(features, index)}; every feature must be finite")
-    return features
+    def encode_rows(self, features: npt.NDArray[np.float32]) -> list[bytes]:
+        """As `Codec.encode_rows`."""
+        check_rows(features)
+        limit = np.finfo(self._dtype).max
+        rows = np.clip(features, -limit, limit).astype(self._dtype, order="C")
+        return [row.tobytes() for row in rows]
 
+    def decode_rows(self, rows: npt.NDArray[np.uint8], n_features: int) -> npt.NDArray[np.float32]:
+        """As `Codec.decode_rows`: WireError for a wrong length, or a value that is not finite."""
+        expected = self.max_bytes(n_features)
+        if rows.shape[1] != expected:
+            raise WireError(
+                f"{rows.shape[1]} bytes of features; {n_features} features as {self.name} take {expected}"
+            )
+        features = np.ascontiguousarray(rows).view(self._dtype).astype(np.float32)
+        if (index := first_not_finite(features)) is not None:
+            raise WireError(f"{named(features, index)}; every feature must be finite")
+        return features
 
-def _named(features: npt.NDArray[np.float32], index: int) -> str:
-    row, feature = divmod(index, features.shape[1])
-    place = f"feature {feature} of row {row}" if len(features) > 1 else f"feature {feature}"
-    return f"{place} is {features[row, feature]}"
-
-
-def _check_dimensions(features: npt.NDArray[np.float32], n: int, wanted: str) -> None:
-    if features.ndim != n:
-        raise InputError(f"features of shape {features.shape} cannot be coded; give {wanted}")
-
-
-def _dtype(codec: str) -> np.dtype[np.float32] | np.dtype[np.float16]:
-    if codec not in _DTYPES:
-        raise ConfigError(f"unknown codec {codec!r}; use one of {', '.join(CODECS)}")
-    return _DTYPES[codec]
+    @property
+    def _dtype(self) -> np.dtype[np.float32] | np.dtype[np.float16]:
+        return _DTYPES[self.name]

@@ -89,7 +89,8 @@ class Edge:
     """The device's side of a split network. Context manager; `infer` may be called from several threads.
 
     Args:
-        bundle: with head and tail for mode "local", head for "split", head and exit for "split+exit". Where
+        bundle: with head and tail for mode "local", head for "split", head and exit for "split+exit", each
+            with the encoder if the network has one. Where
             head and exit are there, their verdict stands in for a tail that does not answer; where they are
             not, `infer` raises instead.
         tail: "host:port"; not used, and no socket opened, in mode "local".
@@ -112,7 +113,8 @@ class Edge:
     ) -> None:
         if mode not in MODES:
             raise ConfigError(f"unknown mode {mode!r}; use one of {', '.join(MODES)}")
-        missing = [part for part in _PARTS[mode] if part not in bundle.parts]
+        needed = [*_PARTS[mode], *(["encoder"] if bundle.encoder_digest and mode != "remote" else [])]
+        missing = [part for part in needed if part not in bundle.parts]
         if missing:
             raise ConfigError(
                 f"mode {mode!r} needs the bundle's {' and '.join(missing)};"
@@ -125,7 +127,7 @@ class Edge:
         self._networks: dict[str, Network] = {
             name: Network(part, threads=threads)
             for name, part in bundle.parts.items()
-            if name in ("head", "tail" if mode == "local" else "exit")
+            if name in ("head", "encoder", "tail" if mode == "local" else "exit")
         }
         self._client = TailClient(tail, deadline_s=deadline_s) if tail and mode != "local" else None
         self._ids = itertools.count(1)
@@ -210,7 +212,7 @@ class Edge:
     def _verdict(self, raw: npt.NDArray[Any]) -> _Verdict:
         work = _Work(self._networks)
         if self._mode == "local":
-            scores = work.run("tail", self._features(raw, work))
+            scores = work.run("tail", self._to_send(self._features(raw, work), work))
             return _Verdict(scores[0], "local", work.n_macs)
         if self._mode == "remote":
             return self._offload(
@@ -230,25 +232,31 @@ class Edge:
             raise DataError("the head overflows on this sample; look for values far outside the data")
         return features
 
+    def _to_send(self, features: FloatArray, work: _Work) -> FloatArray:
+        return work.run("encoder", features) if "encoder" in self._networks else features
+
     def _raw_request(self, raw: npt.NDArray[Any]) -> wire.InferRequest:
         return wire.InferRequest(
             self._model_name,
             (wire.Tensor("sample", raw),),
             id=str(next(self._ids)),
-            parameters={"head_digest": self._bundle.head_digest},
+            parameters={"head_digest": self._bundle.features_digest},
         )
 
     def _offload_features(
         self, features: FloatArray, work: _Work, own_scores: Callable[[], FloatArray]
     ) -> _Verdict:
+        values = self._to_send(features, work)
+        rows = self._bundle.codec.encode_rows(values)
         request = wire.features_request(
-            features,
+            rows,
+            n_features=values.shape[1],
             model_name=self._model_name,
             codec=self._bundle.codec,
-            head_digest=self._bundle.head_digest,
+            head_digest=self._bundle.features_digest,
             id=str(next(self._ids)),
         )
-        return self._offload(request, request.inputs[0].array.nbytes, work, own_scores)
+        return self._offload(request, sum(map(len, rows)), work, own_scores)
 
     def _offload(
         self,

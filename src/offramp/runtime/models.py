@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,22 +63,24 @@ def models_of(bundle: Bundle, *, tail: Compute | None = None, threads: int = 1) 
             raise ConfigError(f"bundle {bundle.name!r} has no tail; give its tail part, or a callable")
         tail = Network(bundle.tail, threads=threads)
     models = [_tail_model(bundle, tail)]
-    if bundle.head is not None:
-        models.append(_whole_model(bundle, Network(bundle.head, threads=threads), tail))
+    if bundle.head is not None and (bundle.encoder is not None or not bundle.encoder_digest):
+        parts = [part for part in (bundle.head, bundle.encoder) if part is not None]
+        models.append(_whole_model(bundle, [Network(part, threads=threads) for part in parts], tail))
     return tuple(models)
 
 
 def _tail_model(bundle: Bundle, tail: Compute) -> Model:
-    n_features = bundle.head.n_out if bundle.head else next(iter(bundle.parts.values())).n_in
+    n_features = bundle.n_sent
 
     def read(request: wire.InferRequest) -> FloatArray:
-        return wire.read_features(request, n_features=n_features)
+        return wire.read_features(request, n_features=n_features, codec=bundle.codec)
 
     features = wire.TensorSpec("features", "FP32", (-1, n_features))
     return _model(bundle, tail_model_name(bundle), features, read, tail, row_bytes=4 * n_features)
 
 
-def _whole_model(bundle: Bundle, head: Network, tail: Compute) -> Model:
+def _whole_model(bundle: Bundle, before: Sequence[Network], tail: Compute) -> Model:
+    """The whole network; `before` is what the device else computes, head and encoder."""
     preprocessing = bundle.preprocessing
     datatype = DATATYPES[preprocessing.dtype]
 
@@ -86,7 +88,9 @@ def _whole_model(bundle: Bundle, head: Network, tail: Compute) -> Model:
         return preprocessing(wire.read_samples(request, datatype=datatype, shape=preprocessing.shape))
 
     def compute(inputs: FloatArray) -> Any:
-        return tail(head(inputs))
+        for network in before:
+            inputs = network(inputs)
+        return tail(inputs)
 
     sample = wire.TensorSpec("sample", datatype, (-1, *preprocessing.shape))
     row_bytes = int(np.prod(preprocessing.shape)) * np.dtype(preprocessing.dtype).itemsize
@@ -105,4 +109,4 @@ def _model(
     n_classes = len(bundle.classes)
     scores = wire.TensorSpec("scores", "FP32", (-1, n_classes))
     metadata = wire.ModelMetadata(name, inputs=(reads,), outputs=(scores,))
-    return Model(metadata, read, compute, n_classes, bundle.head_digest, row_bytes)
+    return Model(metadata, read, compute, n_classes, bundle.features_digest, row_bytes)

@@ -8,45 +8,55 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp import codec as codecs
+from offramp.codec import Codec, FloatCodec
 from offramp.errors import WireError
 from offramp.wire.infer import InferRequest, InferResponse
 from offramp.wire.tensors import Array, Tensor
 
+_FLOATS = (FloatCodec("float32"), FloatCodec("float16"))
+_PLAIN = _FLOATS[0]
+
 
 def features_request(
-    features: npt.NDArray[np.float32], *, model_name: str, codec: str, head_digest: str, id: str = ""
+    rows: Sequence[bytes], *, n_features: int, model_name: str, codec: Codec, head_digest: str, id: str = ""
 ) -> InferRequest:
-    """The request that offloads features (batch, n_features) in coded form.
+    """The request that offloads coded features.
 
-    One UINT8 tensor, a row of coded bytes for each sample; its parameters say how to read a row, and which
-    head made it.
+    One UINT8 tensor, a row of bytes for each sample, padded with zeros to the longest; its parameters say how
+    to read a row, and which head made it.
 
-    Raises:
-        InputError: features that the codec refuses.
+    Args:
+        rows: as `codec.encode_rows` made them.
+        n_features: of one vector.
     """
-    rows = codecs.encode_rows(features, codec)
     parameters = {
-        "codec": codec,
-        "shape": str(features.shape[1]),
+        "codec": codec.name,
+        "shape": str(n_features),
         "dtype": "float32",
         "head_digest": head_digest,
     }
-    return InferRequest(
-        model_name=model_name, id=id, parameters=parameters, inputs=(Tensor("features", rows),)
-    )
+    if codec.digest:
+        parameters["codec_digest"] = codec.digest
+    tensor = Tensor("features", codecs.stacked(list(rows)))
+    return InferRequest(model_name=model_name, id=id, parameters=parameters, inputs=(tensor,))
 
 
-def read_features(request: InferRequest, *, n_features: int) -> npt.NDArray[np.float32]:
+def read_features(
+    request: InferRequest, *, n_features: int, codec: Codec = _PLAIN
+) -> npt.NDArray[np.float32]:
     """The features (batch, n_features) of a request, coded as UINT8 or plain as FP32.
 
     Whose head they come from is not judged here: that is the parameter `head_digest`.
+
+    Args:
+        codec: the reader's own; features as float32 and float16 are read too.
 
     Raises:
         WireError: anything else than one tensor of such features.
     """
     tensor = _only(request.inputs, "inputs")
     if tensor.array.dtype == np.uint8:
-        return _decoded(tensor, request, n_features)
+        return _decoded(tensor, request, n_features, codec)
     _check_shape(tensor, (n_features,))
     return tensor.array.astype(np.float32, copy=False)
 
@@ -81,21 +91,38 @@ def read_scores(response: InferResponse, *, id: str, n_rows: int, n_classes: int
     return tensor.array.astype(np.float32, copy=False)
 
 
-def _decoded(tensor: Tensor, request: InferRequest, n_features: int) -> npt.NDArray[np.float32]:
+def _decoded(tensor: Tensor, request: InferRequest, n_features: int, own: Codec) -> npt.NDArray[np.float32]:
     for name in ("codec", "shape", "dtype", "head_digest"):
         if name not in request.parameters:
             raise WireError(f"UINT8 features without the request parameter {name!r}; send it, or send FP32")
-    codec = str(request.parameters["codec"])
-    if codec not in codecs.CODECS:
-        raise WireError(f"unknown codec {codec!r}; use one of {', '.join(codecs.CODECS)}")
     declared = (request.parameters["dtype"], request.parameters["shape"])
     if declared != ("float32", str(n_features)):
         raise WireError(
             f"features of dtype {declared[0]!r} and shape {declared[1]!r};"
             f" this model reads 'float32' and '{n_features}'"
         )
-    _check_shape(tensor, (codecs.encoded_size(codec, n_features),))
-    return codecs.decode_rows(tensor.array.view(np.uint8), codec, n_features)
+    codec = _codec_of(request, own)
+    limit = codec.max_bytes(n_features)
+    if tensor.array.ndim != 2 or tensor.array.shape[1] > limit:
+        raise WireError(
+            f"tensor {tensor.name!r} has shape {tensor.array.shape}; {n_features} features as {codec.name}"
+            f" are rows of at most {limit} bytes"
+        )
+    return codec.decode_rows(tensor.array.view(np.uint8), n_features)
+
+
+def _codec_of(request: InferRequest, own: Codec) -> Codec:
+    """What the request says that its rows are coded by."""
+    name, digest = str(request.parameters["codec"]), str(request.parameters.get("codec_digest", ""))
+    for codec in (own, *_FLOATS):
+        if (name, digest) == (codec.name, codec.digest):
+            return codec
+    known = ", ".join(dict.fromkeys(_described(codec.name, codec.digest) for codec in (own, *_FLOATS)))
+    raise WireError(f"features coded as {_described(name, digest)}; this model reads {known}")
+
+
+def _described(name: str, digest: str) -> str:
+    return f"{name[:40]!r}" + (f" with parameters {digest[:16]!r}" if digest else "")
 
 
 def _only(tensors: Sequence[Tensor], what: str) -> Tensor:

@@ -1,4 +1,7 @@
-"""Wrote the bundle beside it with the first offramp. A new format gets a new script and a new folder."""
+"""Wrote the bundle beside it with the first offramp (as of commit 76ac24a); it runs with that one only.
+
+A new format gets a new script and a new folder.
+"""
 
 from pathlib import Path
 
