@@ -12,7 +12,14 @@ PUBLIC = {
     "cli": "app main",
     "codec": "CODECS Codec FloatCodec arrived check_name codec_from fit_codec stacked",
     "data": "Dataset SPLITS load preprocessing_for",
-    "exits": "CRITERIA ExitRule NEVER Profile empirical_threshold max_softmax softmax",
+    "exits": """
+        CRITERIA ExitRule NEVER Profile Reliability empirical_threshold fit_learned fit_temperature
+        max_softmax reliability softmax
+    """,
+    "exits.guarantee": """
+        BOUNDS Certificate MEASURES METHODS Outcomes RiskCurve certify fitting_split risk_curve
+        threshold_grid
+    """,
     "experiments": """
         COLUMNS Evidence PAPER_ROWS PaperRow RowEvidence Run Settings Spread VERDICTS accuracy_cell cells
         gather html_page markdown_page misprint_words misprints recipe_named reproduce select_rows spread

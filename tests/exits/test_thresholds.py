@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offramp.errors import InputError
-from offramp.exits import NEVER, empirical_threshold, max_softmax
+from offramp.exits import CRITERIA, NEVER, ExitRule, empirical_threshold, max_softmax
 
 
 @st.composite
@@ -47,6 +47,26 @@ def test_the_threshold_lies_halfway_to_the_next_confidence():
     assert rule.threshold == pytest.approx(max_softmax(exits).mean())
 
 
+@pytest.mark.parametrize("criterion", CRITERIA)
+@given(data=calibration_sets(), max_drop=st.sampled_from([0.0, 0.1]))
+def test_any_criterion_can_be_thresholded(criterion, data, max_drop):
+    weights = (2.0, *[-1.0] * (data[0].shape[1] - 1), 0.5) if criterion == "learned" else ()
+    template = ExitRule(0.5, criterion, {"method": "guess"}, temperature=3.0, weights=weights)
+    rule = empirical_threshold(*data, max_accuracy_drop=max_drop, rule=template)
+    assert (rule.criterion, rule.temperature, rule.weights) == (criterion, 3.0, weights)
+    assert rule.evidence["method"] == "empirical"
+    assert rule.sure(data[0]).mean() == pytest.approx(rule.evidence["exit_rate"])
+
+
+def test_the_temperature_moves_the_threshold_and_not_who_exits():
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(80, 4)), rng.normal(size=(80, 4)), rng.integers(0, 4, 80)
+    cold = empirical_threshold(*data, rule=ExitRule(NEVER, "max_softmax", temperature=0.999))
+    plain = empirical_threshold(*data)
+    assert cold.threshold > plain.threshold
+    assert cold.evidence == plain.evidence
+
+
 def test_the_evidence_says_that_nothing_is_guaranteed():
     rule = empirical_threshold([[1, 0]], [[1, 0]], [0], data_digest="abc")
     assert rule.evidence == {
@@ -69,8 +89,9 @@ def test_the_evidence_says_that_nothing_is_guaranteed():
         ((np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, int)), "no calibration samples"),
         (([[np.nan, 0]], [[1, 0]], [0]), "NaN or infinity"),
         (([[1, 0]], [[1, 0]], [0.5]), "give class numbers"),
+        (([[1, 0]], [[1, 0]], [2]), r"labels from 2 to 2; 2 classes are 0\.\.1"),
     ],
-    ids=["shapes", "empty", "nan", "labels"],
+    ids=["shapes", "empty", "nan", "labels", "no-class"],
 )
 def test_bad_calibration_data_is_refused(arguments, text):
     with pytest.raises(InputError, match=text):

@@ -1,7 +1,9 @@
 """Exits: how sure a classifier is, and when that is sure enough."""
 
+from offramp.exits.calibration import fit_learned, fit_temperature
 from offramp.exits.confidence import max_softmax, softmax
 from offramp.exits.drift import Profile
+from offramp.exits.reliability_diagram import Reliability, reliability
 from offramp.exits.rule import CRITERIA, NEVER, ExitRule
 from offramp.exits.thresholds import empirical_threshold
 
@@ -10,7 +12,11 @@ __all__ = [
     "NEVER",
     "ExitRule",
     "Profile",
+    "Reliability",
     "empirical_threshold",
+    "fit_learned",
+    "fit_temperature",
     "max_softmax",
+    "reliability",
     "softmax",
 ]

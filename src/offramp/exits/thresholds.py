@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from offramp.errors import InputError
-from offramp.exits.confidence import max_softmax
+from offramp.exits.confidence import Vector
 from offramp.exits.rule import NEVER, ExitRule
+from offramp.exits.samples import checked_confidence, checked_labels, checked_scores
 
 
 def empirical_threshold(
@@ -16,6 +19,7 @@ def empirical_threshold(
     labels: npt.ArrayLike,
     *,
     max_accuracy_drop: float = 0.005,
+    rule: ExitRule | None = None,
     data_digest: str | None = None,
 ) -> ExitRule:
     """The rule with the largest exit rate whose accuracy on these samples is close enough to the tail's.
@@ -26,10 +30,13 @@ def empirical_threshold(
         exit_scores, tail_scores: (N, n_classes), of the same samples, unseen in training.
         labels: (N,) class numbers.
         max_accuracy_drop: accuracy that may be lost against always asking the tail, in [0, 1].
+        rule: how sure the exit is (criterion, temperature, weights); its threshold and evidence are replaced.
+            Without it, max_softmax.
         data_digest: names the samples in the evidence.
 
     Raises:
-        InputError: shapes that do not agree, no samples, scores that are not finite, a drop outside [0, 1].
+        InputError: shapes that do not agree, no samples, scores that are not finite, labels that are no
+            classes, a drop outside [0, 1].
     """
     exits, tails, truth = _checked(exit_scores, tail_scores, labels)
     if not 0 <= max_accuracy_drop <= 1:
@@ -38,7 +45,8 @@ def empirical_threshold(
     tail_right = tails.argmax(axis=1) == truth
     exit_right = exits.argmax(axis=1) == truth
 
-    confidence = max_softmax(exits)
+    rule = rule or ExitRule(NEVER)
+    confidence = checked_confidence(rule.confidence(exits))
     order = np.argsort(-confidence, kind="stable")
     confidence = confidence[order]
     # lost[k]: answers lost (net) when the k surest samples exit
@@ -61,10 +69,10 @@ def empirical_threshold(
     }
     if data_digest is not None:
         evidence["data_digest"] = data_digest
-    return ExitRule(_threshold_after(confidence, n_exits), evidence=evidence)
+    return replace(rule, threshold=_threshold_after(confidence, n_exits), evidence=evidence)
 
 
-def _threshold_after(confidence: npt.NDArray[np.float64], n_exits: int) -> float:
+def _threshold_after(confidence: Vector, n_exits: int) -> float:
     """A threshold that the first `n_exits` of these descending confidences reach, and no other."""
     if n_exits == 0:
         return NEVER
@@ -79,19 +87,12 @@ def _threshold_after(confidence: npt.NDArray[np.float64], n_exits: int) -> float
 
 def _checked(
     exit_scores: npt.ArrayLike, tail_scores: npt.ArrayLike, labels: npt.ArrayLike
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    exits = np.asarray(exit_scores, dtype=np.float64)
-    tails = np.asarray(tail_scores, dtype=np.float64)
-    truth = np.asarray(labels)
-    if exits.ndim != 2 or exits.shape != tails.shape or truth.shape != exits.shape[:1]:
+) -> tuple[Vector, Vector, npt.NDArray[np.int64]]:
+    shapes = np.shape(exit_scores), np.shape(tail_scores), np.shape(labels)
+    if len(shapes[0]) != 2 or shapes[0] != shapes[1] or shapes[2] != shapes[0][:1]:
         raise InputError(
-            f"exit scores {exits.shape}, tail scores {tails.shape} and labels {truth.shape} do not belong"
+            f"exit scores {shapes[0]}, tail scores {shapes[1]} and labels {shapes[2]} do not belong"
             " together; give (N, n_classes), (N, n_classes) and (N,)"
         )
-    if len(truth) == 0:
-        raise InputError("no calibration samples; give at least one")
-    if not np.issubdtype(truth.dtype, np.integer):
-        raise InputError(f"labels of type {truth.dtype}; give class numbers")
-    if not (np.isfinite(exits).all() and np.isfinite(tails).all()):
-        raise InputError("calibration scores hold NaN or infinity; look for a diverged training")
-    return exits, tails, truth.astype(np.int64)
+    exits = checked_scores(exit_scores)
+    return exits, checked_scores(tail_scores), checked_labels(labels, exits.shape)
