@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-
-from offramp.errors import ConfigError
 
 
 class Codec(Protocol):
@@ -64,9 +61,3 @@ def arrived(codec: Codec, features: npt.NDArray[np.float32]) -> npt.NDArray[np.f
     """The features (n_rows, n_features) as the other side reads them."""
     rows = codec.encode_rows(features)
     return codec.decode_rows(stacked(rows), features.shape[1]) if rows else features
-
-
-def no_parameters(name: str, parameters: Mapping[str, Any]) -> None:
-    """Raise ConfigError where a codec that has no parameters is given some."""
-    if parameters:
-        raise ConfigError(f"codec {name} has no parameters; leave out {', '.join(parameters)}")

@@ -8,11 +8,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offramp.codec.codec import Codec, no_parameters
+from offramp.codec.codec import Codec
+from offramp.codec.finite import check_rows
 from offramp.codec.floats import FloatCodec
-from offramp.errors import ConfigError
+from offramp.codec.frequencies import fit_frequencies
+from offramp.codec.grid import Grid
+from offramp.codec.grid_fit import fit_grid
+from offramp.codec.parameters import check_parameters, numbers, rows_of_integers
+from offramp.codec.quantised import QuantisedCodec
+from offramp.codec.ranged import RangeCodec
+from offramp.codec.zeros import ZerosCodec
+from offramp.errors import ConfigError, InputError
 
-CODECS = ("float32", "float16")
+_FLOATS = ("float32", "float16")
+_BITS = {"int8": 8, "int4": 4}  # of the names' first halves
+# by the second halves
+_Kind = type[QuantisedCodec] | type[ZerosCodec] | type[RangeCodec]
+_KINDS: dict[str, _Kind] = {
+    "": QuantisedCodec,
+    "zeros": ZerosCodec,
+    "range": RangeCodec,
+}
+CODECS = (*_FLOATS, *(f"{bits}-{kind}".rstrip("-") for kind in _KINDS for bits in _BITS))
 
 
 def check_name(name: str) -> None:
@@ -26,14 +43,23 @@ def fit_codec(name: str, features: npt.NDArray[np.float32]) -> Codec:
 
     Args:
         name: one of CODECS.
-        features: (n, n_features) of training samples; floats need none of them.
+        features: (n, n_features) of training samples, best of such as will be offloaded; floats need none.
 
     Raises:
         ConfigError: no codec has this name.
         InputError: no rows of finite features.
     """
     check_name(name)
-    return FloatCodec(name)
+    if name in _FLOATS:
+        return FloatCodec(name)
+    check_rows(features)
+    if 0 in features.shape:
+        raise InputError(f"codec {name} is fitted to features; {features.shape} has none")
+    kind, bits = _kind(name)
+    grid = fit_grid(features, bits)
+    if issubclass(kind, RangeCodec):
+        return RangeCodec(grid, fit_frequencies(grid.symbols(features), bits))
+    return kind(grid)
 
 
 def codec_from(name: str, parameters: Mapping[str, Any]) -> Codec:
@@ -43,5 +69,18 @@ def codec_from(name: str, parameters: Mapping[str, Any]) -> Codec:
         ConfigError: an unknown name, or parameters that are none of this codec's.
     """
     check_name(name)
-    no_parameters(name, parameters)
-    return FloatCodec(name)
+    if name in _FLOATS:
+        check_parameters(name, parameters, ())
+        return FloatCodec(name)
+    kind, bits = _kind(name)
+    fitted = ("frequencies",) if issubclass(kind, RangeCodec) else ()
+    check_parameters(name, parameters, ("low", "step", *fitted))
+    grid = Grid(bits, numbers("low", parameters["low"]), numbers("step", parameters["step"]))
+    if issubclass(kind, RangeCodec):
+        return RangeCodec(grid, rows_of_integers("frequencies", parameters["frequencies"]))
+    return kind(grid)
+
+
+def _kind(name: str) -> tuple[_Kind, int]:
+    bits, _, kind = name.partition("-")
+    return _KINDS[kind], _BITS[bits]
