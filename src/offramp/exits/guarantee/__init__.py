@@ -1,0 +1,22 @@
+"""Thresholds with a guarantee, certified on samples unseen in training. Needs SciPy, which no edge has."""
+
+from offramp.exits.guarantee.bounds import BOUNDS
+from offramp.exits.guarantee.certificate import Certificate
+from offramp.exits.guarantee.certify import METHODS, certify
+from offramp.exits.guarantee.curve import RiskCurve, risk_curve
+from offramp.exits.guarantee.grid import fitting_split, threshold_grid
+from offramp.exits.guarantee.outcomes import Outcomes
+from offramp.exits.guarantee.tally import MEASURES
+
+__all__ = [
+    "BOUNDS",
+    "MEASURES",
+    "METHODS",
+    "Certificate",
+    "Outcomes",
+    "RiskCurve",
+    "certify",
+    "fitting_split",
+    "risk_curve",
+    "threshold_grid",
+]
