@@ -13,8 +13,8 @@ PUBLIC = {
     "codec": "CODECS Codec FloatCodec arrived check_name codec_from fit_codec stacked",
     "data": "Dataset SPLITS load preprocessing_for",
     "exits": """
-        CRITERIA ExitRule NEVER Profile Reliability empirical_threshold fit_learned fit_temperature
-        max_softmax reliability softmax
+        CRITERIA DriftWatch ExitRule NEVER Profile Reliability empirical_threshold fit_learned fit_temperature
+        max_softmax profile_of reliability softmax
     """,
     "exits.guarantee": """
         BOUNDS Certificate MEASURES METHODS Outcomes RiskCurve certify fitting_split risk_curve

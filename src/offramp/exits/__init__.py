@@ -2,7 +2,8 @@
 
 from offramp.exits.calibration import fit_learned, fit_temperature
 from offramp.exits.confidence import max_softmax, softmax
-from offramp.exits.drift import Profile
+from offramp.exits.drift import DriftWatch
+from offramp.exits.profile import Profile, profile_of
 from offramp.exits.reliability_diagram import Reliability, reliability
 from offramp.exits.rule import CRITERIA, NEVER, ExitRule
 from offramp.exits.thresholds import empirical_threshold
@@ -10,6 +11,7 @@ from offramp.exits.thresholds import empirical_threshold
 __all__ = [
     "CRITERIA",
     "NEVER",
+    "DriftWatch",
     "ExitRule",
     "Profile",
     "Reliability",
@@ -17,6 +19,7 @@ __all__ = [
     "fit_learned",
     "fit_temperature",
     "max_softmax",
+    "profile_of",
     "reliability",
     "softmax",
 ]

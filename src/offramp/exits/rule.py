@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from offramp.errors import ConfigError
 from offramp.exits.confidence import entropy, learned, margin, max_softmax
-from offramp.exits.drift import Profile
+from offramp.exits.profile import Profile
 
 _SOFTMAX_CRITERIA = {"max_softmax": max_softmax, "entropy": entropy, "margin": margin}
 CRITERIA = (*_SOFTMAX_CRITERIA, "learned")
