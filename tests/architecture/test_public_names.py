@@ -60,6 +60,7 @@ PUBLIC = {
         Accuracies Distillation Epoch History Job Pool RECIPES Recipe Samples Teacher Trained Trainers
         Watch Work evaluate expected_s fit fit_each fit_many initialise run_each teacher_job train_teacher
     """,
+    "system": "AUTO",
     "wire": """
         InferRequest InferResponse ModelMetadata ModelQuery Parameter SERVICE ServerMetadata Tensor
         TensorSpec features_request live_response read_features read_ready read_samples read_scores

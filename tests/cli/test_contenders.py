@@ -5,8 +5,8 @@ import pytest
 from offramp.cli.comparison import compare
 from offramp.cli.contenders import Settings, train_all
 from offramp.cli.demo import TRIOS
-from offramp.cli.training import Design
 from offramp.data import Dataset, load
+from offramp.system.design import Design
 
 SETTINGS = Settings(
     seeds=(0, 1),

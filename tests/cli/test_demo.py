@@ -9,6 +9,7 @@ import pytest
 from offramp.bundle import part_bytes, read
 from offramp.cli.demo import TRIOS
 from offramp.cli.measure import Stream
+from offramp.codec import FloatCodec
 from offramp.data import load
 from offramp.report import read_result
 
@@ -90,7 +91,7 @@ def test_accuracies_of_exit_tail_and_system_are_those_of_the_bundles_on_all_test
         stream = Stream(x, y, deadline_s=2)
         local = stream.through(bundle, "local", link=None, head_bytes=0)
         assert network.tail_accuracy.values[0] == pytest.approx(local.accuracy, abs=0.003)  # float16 or not
-        alone = replace(bundle, tail=bundle.exit, codec="float32")
+        alone = replace(bundle, tail=bundle.exit, codec=FloatCodec())
         exit_alone = stream.through(alone, "local", link=None, head_bytes=0)
         assert network.exit_accuracy.values[0] == pytest.approx(exit_alone.accuracy)
         ends = sorted((network.exit_accuracy.values[0], network.tail_accuracy.values[0]))

@@ -14,8 +14,8 @@ import pytest
 from safetensors import safe_open
 
 from offramp.bundle import read
-from offramp.cli import training
 from offramp.experiments import spread
+from offramp.system import training
 
 Cli = Callable[..., Any]
 
@@ -79,7 +79,7 @@ def test_interrupted_the_same_command_goes_on(
             raise KeyboardInterrupt
         return fit(*arguments, seed=seed, **settings)
 
-    monkeypatch.setattr("offramp.cli.training.fit", interrupted)
+    monkeypatch.setattr("offramp.system.training.fit", interrupted)
     command = ("train", "--data", table, *SMALL, "-o", tmp_path / "many", "--seeds", 3, "--workers", 1)
     outcome = cli(*command)
     assert (outcome.status, outcome.out) == (130, "")

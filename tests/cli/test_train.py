@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from offramp.bundle import ReluLayer, read
 from offramp.cli.order import bundle_name
-from offramp.cli.training import Design, padded_width, resolve
 from offramp.errors import ConfigError
 from offramp.pattern import BLOCK_COSTS, fastest_block, feasible_out_degrees, largest_block
+from offramp.system.design import Design, padded_width, resolve
 
 Cli = Callable[..., Any]
 
@@ -106,7 +106,7 @@ def test_interrupted_it_says_that_the_same_command_goes_on(
         (checkpoint / "checkpoint.safetensors").touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("offramp.cli.training.fit", interrupted)
+    monkeypatch.setattr("offramp.system.training.fit", interrupted)
     outcome = cli("train", "-o", tmp_path / "m", *SMALL)
     assert (outcome.status, outcome.out) == (130, "")
     assert outcome.err == "interrupted; the same command goes on where it was\n"
@@ -118,7 +118,7 @@ def test_interrupted_before_anything_was_saved_it_promises_nothing(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("offramp.cli.training.fit", interrupted)
+    monkeypatch.setattr("offramp.system.training.fit", interrupted)
     assert cli("train", "-o", tmp_path / "m", *SMALL) == (130, "", "")
 
 
@@ -230,7 +230,7 @@ def test_padding_for_auto_is_never_slower_than_none(n_values: int, n_out: int, d
 
 def test_padding_for_auto_makes_room_for_a_fast_block(monkeypatch: pytest.MonkeyPatch) -> None:
     costs = dict.fromkeys(BLOCK_COSTS, 10.0) | {(16, 4): 9.6}
-    for module in ("offramp.pattern.auto", "offramp.cli.training"):
+    for module in ("offramp.pattern.auto", "offramp.system.design"):
         monkeypatch.setattr(importlib.import_module(module), "BLOCK_COSTS", costs)
     assert padded_width(250, 64, 16, None, auto=True) == 252  # 256 would be 2% more edges for 4% less time
     costs[16, 4] = 8.0

@@ -4,7 +4,7 @@ import math
 
 import typer
 
-AUTO = 0  # a width that follows from the data
+from offramp.system import AUTO
 
 
 def widths(text: str, option: str) -> tuple[int, ...]:

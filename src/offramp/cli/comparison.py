@@ -14,11 +14,11 @@ from offramp.cli.environment import environment
 from offramp.cli.equal_accuracy import choose
 from offramp.cli.measure import Stream, Verdicts, verdicts
 from offramp.cli.tail_process import tail_process
-from offramp.cli.training import Design
 from offramp.data import Dataset
-from offramp.nn import MLP, SplitModel, split_midpoint
+from offramp.nn import SplitModel
 from offramp.report import Choice, NetworkRecord, Result, Row
 from offramp.runtime import MODES, ShapedLink
+from offramp.system.design import Design
 from offramp.train.memory import peak_training_bytes
 
 
@@ -120,8 +120,7 @@ def _records(
 
 def _build(design: Design, seed: int) -> SplitModel:
     """The untrained network, for a process that has no data."""
-    mlp = MLP(design.neurons, design.out_degrees, pattern=design.pattern, block=design.block, seed=seed)
-    return split_midpoint(mlp, exit_hidden=design.exit_hidden)
+    return design.build(design.neurons, design.out_degrees, seed=seed)
 
 
 def _record(

@@ -11,10 +11,11 @@ import numpy as np
 from offramp.bundle import Bundle
 from offramp.cli.console import note
 from offramp.cli.measure import verdicts
-from offramp.cli.training import Design, train_bundle, untrained
 from offramp.data import Dataset
 from offramp.experiments import spread
 from offramp.report import Candidate, Estimate
+from offramp.system.design import Design, untrained
+from offramp.system.training import train_bundle
 from offramp.train import RECIPES, Recipe, Watch, Work, expected_s, run_each
 
 RECIPE = "cosine"

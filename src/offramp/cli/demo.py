@@ -44,7 +44,7 @@ class Trio:
     def designs(self) -> "Designs":
         """The networks; the small dense head has about as many parameters as the sparse one."""
         from offramp.cli.contenders import Designs
-        from offramp.cli.training import Design
+        from offramp.system.design import Design
 
         n_in, width, *rest = self.neurons
         sparse_parameters = n_in * self.out_degree + width

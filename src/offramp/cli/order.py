@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from offramp.bundle import Bundle, part_bytes, write
-from offramp.cli.lesson import Lesson, teacher_folder
-from offramp.cli.training import Design, train_bundle
 from offramp.data import Dataset, load
+from offramp.system.design import Design
+from offramp.system.lesson import Lesson, teacher_folder
+from offramp.system.training import train_bundle
 from offramp.train import Recipe, Watch
 
 

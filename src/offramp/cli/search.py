@@ -96,12 +96,12 @@ def search(
       offramp search --data mnist --min-accuracy 0.96 --minutes 10 -o goal
       offramp train --config small/front/3970.toml -o m
     """
-    from offramp.cli.lesson import read_teacher
     from offramp.cli.order import fitting_batch
     from offramp.data import load
     from offramp.search import Budget, Settings
     from offramp.search import search as find
     from offramp.search.settings import DISTIL_WEIGHTS
+    from offramp.system.lesson import read_teacher
     from offramp.train import RECIPES
 
     budget = Budget(max_params=max_params, max_bytes=max_bytes, max_macs=max_macs, min_accuracy=min_accuracy)

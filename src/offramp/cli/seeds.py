@@ -13,11 +13,11 @@ from rich.table import Table
 from offramp.bundle import check_writable
 from offramp.bundle.store import MANIFEST
 from offramp.cli.console import note, print_line, print_wide
-from offramp.cli.lesson import teacher_folder
 from offramp.cli.order import Order, bundle_name, discard
-from offramp.cli.training import untrained
 from offramp.errors import ConfigError
 from offramp.experiments import spread
+from offramp.system.design import untrained
+from offramp.system.lesson import teacher_folder
 from offramp.train import Watch, Work, expected_s, run_each, teacher_job, train_teacher
 
 _COLUMNS = (("seed", ""), ("tail", "%"), ("exit", "%"), ("exits", "%"), ("threshold", ""), ("trained", "s"))

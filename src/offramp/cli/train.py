@@ -146,7 +146,7 @@ def train(
     from offramp.cli.lesson import lesson_of, taught_words
     from offramp.cli.order import Order, bundle_name, discard  # Torch: only commands that train need it
     from offramp.cli.seeds import print_seeds, train_seeds
-    from offramp.cli.training import Design
+    from offramp.system.design import Design
     from offramp.train import RECIPES
 
     if recipe not in RECIPES:

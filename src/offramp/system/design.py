@@ -1,25 +1,18 @@
-"""From data to a bundle: what `train` and `demo` share. Imports Torch."""
+"""A split network as it was asked for, and the untrained model of it. Imports Torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field
 from math import gcd
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from offramp.bundle import Bundle, Part, Preprocessing
-from offramp.cli.arguments import AUTO
-from offramp.cli.lesson import Lesson
-from offramp.codec import Codec, arrived, check_name, fit_codec
+from offramp.bundle import Preprocessing
+from offramp.codec import check_name
 from offramp.data import Dataset, preprocessing_for
 from offramp.errors import ConfigError
-from offramp.exits import ExitRule, empirical_threshold
-from offramp.nn import MLP, SplitModel, split_midpoint, to_parts
+from offramp.nn import MLP, Bottleneck, SplitModel, split_at
 from offramp.pattern import BLOCK_COSTS, fastest_block, largest_block
-from offramp.runtime import Network
-from offramp.train import History, Recipe, Watch, fit
-from offramp.train.threads import torch_threads
+from offramp.system import AUTO
 
 DEFAULT_BLOCK = (4, 4)
 
@@ -34,7 +27,14 @@ class Design:
             quarter dense and leaves the others dense.
         pattern, block: of the sparse junctions; no block means DEFAULT_BLOCK where the pattern is "block",
             and each junction's fastest where it is "auto".
-        exit_hidden: widths of the exit's hidden layers.
+        cut: junctions in the head; None for half of them, at least one.
+        exit_hidden: widths of the hidden layers of the exit at the cut.
+        inner_exits: exits inside head and tail, "head-2" after the head's first two layers, each with the
+            widths of its hidden layers.
+        final_relu: whether tail and exits end in a ReLU, as in the paper.
+        bottleneck: values on the wire, which an encoder makes and a decoder, at the beginning of the tail,
+            reads; None for the features themselves.
+        bottleneck_out_degrees: of encoder and decoder, None for dense ones.
         pool: side of the windows that images are averaged over first.
         codec: how features cross the wire.
         max_accuracy_drop: what the exit may cost on the calibration split, as a share.
@@ -44,7 +44,12 @@ class Design:
     out_degrees: Sequence[int | None] | None = None
     pattern: str = "block"
     block: tuple[int, int] | None = None
+    cut: int | None = None
     exit_hidden: Sequence[int] = ()
+    inner_exits: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    final_relu: bool = False
+    bottleneck: int | None = None
+    bottleneck_out_degrees: tuple[int | None, int | None] = (None, None)
     pool: int = 1
     codec: str = "float32"
     max_accuracy_drop: float = 0.005
@@ -52,59 +57,45 @@ class Design:
     def __post_init__(self) -> None:
         check_name(self.codec)  # a bundle would refuse it too, but after the training
 
+    @property
+    def block_wanted(self) -> tuple[int, int] | None:
+        """The block, where the pattern needs one."""
+        return self.block or (DEFAULT_BLOCK if self.pattern == "block" else None)
 
-def train_bundle(
-    name: str,
-    dataset: Dataset,
-    design: Design,
-    recipe: Recipe,
-    *,
-    seed: int = 0,
-    lesson: Lesson | None = None,
-    checkpoint: Path | None = None,
-    threads: int = 1,
-    progress: bool | Watch = True,
-) -> tuple[Bundle, History]:
-    """A trained split network with its exit's threshold, and how the training went.
+    def build(
+        self, neurons: Sequence[int], out_degrees: Sequence[int | None] | None, *, seed: int
+    ) -> SplitModel:
+        """The untrained model with these widths and out-degrees.
 
-    Args:
-        lesson: whom to learn from beside the labels.
-        checkpoint: folder through which an interrupted training goes on.
-        threads: Torch's while it trains.
-        progress: as in `fit`.
-
-    Raises:
-        ConfigError, PatternError: the design cannot be, or does not fit the data.
-    """
-    model, preprocessing = untrained(dataset, design, seed=seed)
-    with torch_threads(threads):
-        taught = None
-        if lesson is not None:
-            taught = lesson.taught(dataset, recipe, seed=seed, checkpoint=checkpoint, progress=progress)
-        history = fit(
-            model,
-            dataset,
-            recipe,
-            preprocessing=preprocessing,
+        Raises:
+            ConfigError, PatternError: it cannot be.
+        """
+        mlp = MLP(
+            neurons,
+            out_degrees,
+            pattern=self.pattern,
+            block=self.block_wanted,
             seed=seed,
-            checkpoint=checkpoint,
-            distillation=None if taught is None else taught.distillation,
-            progress=progress,
+            final_relu=self.final_relu,
         )
-    parts = to_parts(model)
-    codec = fit_codec(design.codec, Network(parts["head"])(preprocessing(dataset.split("train")[0])))
-    bundle = Bundle(
-        name=name,
-        preprocessing=preprocessing,
-        classes=dataset.classes,
-        head=parts["head"],
-        exit=parts["exit"],
-        tail=parts["tail"],
-        exit_rule=_exit_rule(parts, dataset, preprocessing, codec, design, recipe),
-        codec=codec,
-        training=_record(dataset, recipe, history) | ({} if taught is None else {"taught": taught.record}),
-    )
-    return bundle, history
+        return split_at(
+            mlp,
+            self.cut or max(1, (len(neurons) - 1) // 2),
+            exit_hidden=self.exit_hidden,
+            inner_exits=self.inner_exits,
+            bottleneck=self._bottleneck(seed),
+        )
+
+    def _bottleneck(self, seed: int) -> Bottleneck | None:
+        if self.bottleneck is None:
+            return None
+        return Bottleneck(
+            width=self.bottleneck,
+            out_degrees=self.bottleneck_out_degrees,
+            pattern=self.pattern,
+            block=self.block_wanted,
+            seed=seed,
+        )
 
 
 def untrained(dataset: Dataset, design: Design, *, seed: int) -> tuple[SplitModel, Preprocessing]:
@@ -113,12 +104,11 @@ def untrained(dataset: Dataset, design: Design, *, seed: int) -> tuple[SplitMode
     Raises:
         ConfigError, PatternError: the design cannot be, or does not fit the data.
     """
-    block = design.block or (DEFAULT_BLOCK if design.pattern == "block" else None)
+    block = design.block_wanted
     n_values = preprocessing_for(dataset, pool=design.pool).n_features
     neurons, out_degrees = resolve(design, block, n_values=n_values, n_classes=len(dataset.classes))
     preprocessing = preprocessing_for(dataset, pool=design.pool, pad_to=neurons[0])
-    mlp = MLP(neurons, out_degrees, pattern=design.pattern, block=block, seed=seed)
-    return split_midpoint(mlp, exit_hidden=design.exit_hidden), preprocessing
+    return design.build(neurons, out_degrees, seed=seed), preprocessing
 
 
 def resolve(
@@ -186,39 +176,3 @@ def _out_degrees(design: Design, neurons: Sequence[int], block: tuple[int, int] 
 
 def _spelled(neurons: Sequence[int]) -> str:
     return ",".join(str(width or "auto") for width in neurons)
-
-
-def _exit_rule(
-    parts: Mapping[str, Part],
-    dataset: Dataset,
-    preprocessing: Preprocessing,
-    codec: Codec,
-    design: Design,
-    recipe: Recipe,
-) -> ExitRule:
-    """The threshold as device and server will see the calibration samples: native kernels, coded features."""
-    raw, labels = dataset.split("calibration")
-    features = Network(parts["head"])(preprocessing(raw))
-    rule = empirical_threshold(
-        Network(parts["exit"])(features),
-        Network(parts["tail"])(arrived(codec, features)),
-        labels,
-        max_accuracy_drop=design.max_accuracy_drop,
-        data_digest=dataset.digest("calibration"),
-    )
-    seen = {"seen_in_training": recipe.train_on_everything}  # true makes the figures optimistic
-    return replace(rule, evidence={**rule.evidence, **seen})
-
-
-def _record(dataset: Dataset, recipe: Recipe, history: History) -> dict[str, Any]:
-    """What the bundle remembers of its training, as JSON values."""
-    last = history.epochs[-1]
-    return {
-        "dataset": dataset.name,
-        "data_digest": dataset.digest("train"),
-        "seed": history.seed,
-        "recipe": asdict(recipe),
-        "seconds": history.seconds,
-        "validation_accuracy": {"exit": last.exit_accuracy, "tail": last.tail_accuracy},
-        "history": [asdict(epoch) for epoch in history.epochs],
-    }
