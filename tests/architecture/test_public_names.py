@@ -11,7 +11,7 @@ PUBLIC = {
     """,
     "cli": "app main",
     "codec": "CODECS Codec FloatCodec arrived check_name codec_from fit_codec stacked",
-    "data": "Dataset SPLITS load preprocessing_for",
+    "data": "Dataset SPLITS load preprocessing_for samples_digest",
     "exits": """
         CRITERIA DriftWatch ExitRule NEVER Profile Reliability empirical_threshold fit_learned fit_temperature
         max_softmax profile_of reliability softmax
@@ -45,6 +45,7 @@ PUBLIC = {
         in_degree largest_block overall_density random table_dtype
     """,
     "plan": "JunctionSpeed measure_junction measure_part",
+    "plan.judgement": "Calibration Verdicts calibrated judged outcomes_of rules_of verdicts_of with_rules",
     "report": """
         Candidate Choice Estimate NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence
         findings html_page markdown_page markdown_table networks_table printable read_result render_page

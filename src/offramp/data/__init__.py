@@ -1,7 +1,7 @@
 """Data sets: labelled raw samples with fixed splits, and the preprocessing that suits them."""
 
-from offramp.data.dataset import SPLITS, Dataset
+from offramp.data.dataset import SPLITS, Dataset, samples_digest
 from offramp.data.load import load
 from offramp.data.preprocess import preprocessing_for
 
-__all__ = ["SPLITS", "Dataset", "load", "preprocessing_for"]
+__all__ = ["SPLITS", "Dataset", "load", "preprocessing_for", "samples_digest"]

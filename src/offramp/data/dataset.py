@@ -115,8 +115,12 @@ class Dataset:
 
     def digest(self, name: SplitName) -> str:
         """SHA-256 (hex) of one split's raw samples and labels, the same on every machine."""
-        x, y = self.split(name)
-        sha = hashlib.sha256(f"offramp split 1\n{x.dtype} {x.shape}\n".encode())
-        for array in (x, y):
-            sha.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-        return sha.hexdigest()
+        return samples_digest(*self.split(name))
+
+
+def samples_digest(x: Array, y: IntArray | None) -> str:
+    """SHA-256 (hex) of raw samples and their labels, where there are some, the same on every machine."""
+    sha = hashlib.sha256(f"offramp split 1\n{x.dtype} {x.shape}\n".encode())
+    for array in (x,) if y is None else (x, y):
+        sha.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return sha.hexdigest()
