@@ -8,7 +8,6 @@ import grpc
 import numpy as np
 import pytest
 
-import offramp.runtime
 from offramp import wire
 from offramp.bundle import Part
 from offramp.codec import FloatCodec
@@ -354,19 +353,3 @@ def test_a_closed_edge_says_so(bundle, dead, workshop):
     edge.close()
     with pytest.raises(ConfigError, match="this edge is closed; make a new one"):
         edge.infer(workshop.samples(1)[0])
-
-
-def test_the_public_names_are_these():
-    assert sorted(offramp.runtime.__all__) == [
-        "Answer",
-        "Edge",
-        "MAX_MESSAGE_BYTES",
-        "MODES",
-        "Mode",
-        "Model",
-        "Network",
-        "ShapedLink",
-        "TailServer",
-        "models_of",
-        "serve",
-    ]

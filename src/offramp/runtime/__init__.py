@@ -1,6 +1,7 @@
 """Edge and tail as processes: sockets, clocks and threads around the core. Free of Torch."""
 
-from offramp.runtime.edge import MODES, Answer, Edge, Mode
+from offramp.runtime.answer import Answer
+from offramp.runtime.edge import MODES, Edge, Mode
 from offramp.runtime.link import ShapedLink
 from offramp.runtime.models import Model, models_of
 from offramp.runtime.network import Network

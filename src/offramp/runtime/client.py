@@ -13,6 +13,10 @@ from offramp.errors import ConfigError, TailRefusedError, TailUnreachableError, 
 
 _ADDRESS = re.compile(r"([^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
 
+MAX_MESSAGE_BYTES = (
+    1024 * 1024
+)  # of an edge's request and its answer; a tail takes 4 MiB unless told otherwise
+
 _OPTIONS = [
     # A tail that is back should be found again soon; gRPC would wait for seconds, then minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -23,7 +27,7 @@ _OPTIONS = [
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),  # the address given is the address called
     ("grpc.use_local_subchannel_pool", 1),  # two edges in one process are two devices
-    ("grpc.max_receive_message_length", 1024 * 1024),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
 ]
 
 
@@ -50,8 +54,8 @@ class TailClient:
         self._infer = self._channel.unary_unary(f"/{wire.SERVICE}/ModelInfer")
         self._model_ready = self._channel.unary_unary(f"/{wire.SERVICE}/ModelReady")
 
-    def scores(self, request: wire.InferRequest, *, n_classes: int) -> npt.NDArray[np.float32]:
-        """The tail's scores (n_classes,) for a request of one row.
+    def scores(self, request: wire.InferRequest, *, n_rows: int, n_classes: int) -> npt.NDArray[np.float32]:
+        """The tail's scores (n_rows, n_classes) for a request of so many rows: all of them, or an error.
 
         Raises:
             TailUnreachableError: nobody there, or not in time.
@@ -63,10 +67,7 @@ class TailClient:
         except grpc.RpcError as error:
             raise self._peer_error(error) from error
         response = wire.InferResponse.from_bytes(data)
-        scores: npt.NDArray[np.float32] = wire.read_scores(
-            response, id=request.id, n_rows=1, n_classes=n_classes
-        )[0]
-        return scores
+        return wire.read_scores(response, id=request.id, n_rows=n_rows, n_classes=n_classes)
 
     def wait_until_ready(self, model_name: str, timeout_s: float) -> bool:
         """Connects now; whether the tail says within `timeout_s` that this model is ready."""

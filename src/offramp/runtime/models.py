@@ -11,6 +11,7 @@ import numpy as np
 from offramp import wire
 from offramp.bundle import Bundle
 from offramp.errors import ConfigError
+from offramp.runtime.cascade import Cascade, inner_ways
 from offramp.runtime.network import FloatArray, Network
 
 Compute = Callable[[FloatArray], Any]
@@ -50,22 +51,29 @@ def tail_model_name(bundle: Bundle) -> str:
 def models_of(bundle: Bundle, *, tail: Compute | None = None, threads: int = 1) -> tuple[Model, ...]:
     """The tail of a bundle as a model; with the head beside it, the whole network as a second one.
 
+    Features leave the tail by its inner exits, those that are here, and get their scores. The whole network
+    has no exits, as it has none on a device that computes it all.
+
     Args:
         bundle: with its tail, unless `tail` is given.
         tail: takes the place of the bundle's: features (batch, n_features) float32 -> (batch, n_classes).
+            It has no inner exits.
         threads: for the bundle's own parts.
 
     Raises:
         ConfigError: no tail at all.
     """
+    whole = tail
     if tail is None:
         if bundle.tail is None:
             raise ConfigError(f"bundle {bundle.name!r} has no tail; give its tail part, or a callable")
-        tail = Network(bundle.tail, threads=threads)
+        cascade = Cascade(bundle.tail, inner_ways(bundle, "tail"), threads=threads)
+        tail, whole = cascade.scores, cascade.whole
+    assert whole is not None
     models = [_tail_model(bundle, tail)]
     if bundle.head is not None and (bundle.encoder is not None or not bundle.encoder_digest):
         parts = [part for part in (bundle.head, bundle.encoder) if part is not None]
-        models.append(_whole_model(bundle, [Network(part, threads=threads) for part in parts], tail))
+        models.append(_whole_model(bundle, [Network(part, threads=threads) for part in parts], whole))
     return tuple(models)
 
 

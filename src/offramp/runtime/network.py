@@ -19,16 +19,21 @@ class Network:
 
     Calls may come from several threads at once.
 
+    A row's bits may depend on how many rows are computed with it, since the kernels sum in another order for
+    a few rows than for many: sums differ in the last places of float32, and no row sees another's values.
+
     Args:
         part: layers and arrays, already checked against each other.
         threads: at most; small layers are computed on one.
+        start, stop: the layers to evaluate, those from `start` up to, not including, `stop`.
     """
 
-    def __init__(self, part: Part, *, threads: int = 1) -> None:
-        self.n_in = part.n_in
-        self.n_out = part.n_out
-        self._steps = [_step(part, i, layer, threads) for i, layer in enumerate(part.layers)]
-        self._n_macs = part.n_macs
+    def __init__(self, part: Part, *, threads: int = 1, start: int = 0, stop: int | None = None) -> None:
+        layers = part.layers[:stop]
+        self.n_in = _width(part, start)
+        self.n_out = _width(part, len(layers))
+        self._steps = [_step(part, i, layers[i], threads) for i in range(start, len(layers))]
+        self._n_macs = sum(layer.n_edges for layer in layers[start:] if not isinstance(layer, ReluLayer))
 
     @property
     def n_macs(self) -> int:
@@ -47,6 +52,12 @@ class Network:
             for step in self._steps:
                 x = step(x)
         return x
+
+
+def _width(part: Part, n_layers: int) -> int:
+    """Neurons after the first `n_layers` of a part."""
+    junctions = [layer for layer in part.layers[:n_layers] if not isinstance(layer, ReluLayer)]
+    return junctions[-1].n_out if junctions else part.n_in
 
 
 def _step(part: Part, i: int, layer: Layer, threads: int) -> Callable[[FloatArray], FloatArray]:
