@@ -45,7 +45,10 @@ PUBLIC = {
         in_degree largest_block overall_density random table_dtype
     """,
     "plan": "JunctionSpeed measure_junction measure_part",
-    "plan.judgement": "Calibration Verdicts calibrated judged outcomes_of rules_of verdicts_of with_rules",
+    "plan.judgement": """
+        Calibration CodecRow Verdicts calibrated codec_study judged outcomes_of rules_of verdicts_of
+        with_rules
+    """,
     "report": """
         Candidate Choice Estimate NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence
         findings html_page markdown_page markdown_table networks_table printable read_result render_page
