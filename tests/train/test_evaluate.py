@@ -50,3 +50,13 @@ def test_samples_and_labels_must_match(n_x: int, n_y: int) -> None:
         DataError, match=f"{n_x} samples and {n_y} labels; give one label a sample, at least one"
     ):
         evaluate(_Wrong(0), torch.zeros(n_x, 1), torch.zeros(n_y))
+
+
+def test_inner_exits_are_told_by_name() -> None:
+    layers = [nn.Identity(), nn.Identity()]
+    inner = {"tail-1": _Wrong(30), "head-1": _Wrong(10)}
+    tail = nn.Sequential(nn.Identity(), _Wrong(40))
+    model = SplitModel(nn.Sequential(*layers), _Wrong(20), tail, inner_exits=inner)
+    found = evaluate(model, torch.arange(100.0)[:, None], torch.arange(100) % 3)
+    assert found == Accuracies(0.8, 0.6, {"exit-head-1": 0.9, "exit-tail-1": 0.7})
+    assert list(found.inner) == ["exit-head-1", "exit-tail-1"]

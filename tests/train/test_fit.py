@@ -19,7 +19,7 @@ from offramp.bundle import Preprocessing
 from offramp.data import Dataset
 from offramp.errors import ConfigError, DataError
 from offramp.nn import MLP, SparseLinear, SplitModel, split_midpoint
-from offramp.train import RECIPES, Epoch, Recipe, Watch, evaluate, fit
+from offramp.train import RECIPES, Accuracies, Epoch, Recipe, Watch, evaluate, fit
 from offramp.train import checkpoint as checkpoints
 
 RECIPE = dataclasses.replace(RECIPES["cosine"], epochs=3, batch_size=16)
@@ -63,7 +63,7 @@ def test_the_history_is_measured_on_the_validation_split(
     model = _model()
     last = fit(model, blobs, RECIPE, preprocessing=preprocessing).epochs[-1]
     x, y = blobs.split("validation")
-    assert (last.exit_accuracy, last.tail_accuracy) == evaluate(model, preprocessing(x), y)
+    assert Accuracies(last.exit_accuracy, last.tail_accuracy) == evaluate(model, preprocessing(x), y)
     assert last.learning_rate == RECIPE.learning_rate_at(20, n_steps=21)
     assert last.seconds > 0
 

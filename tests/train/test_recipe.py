@@ -14,7 +14,7 @@ PAPER, COSINE = RECIPES["paper"], RECIPES["cosine"]
 
 
 def test_the_papers_recipe_is_as_published() -> None:
-    assert dataclasses.asdict(PAPER) == {
+    assert PAPER.to_dict() == {
         "name": "paper",
         "learning_rate": 1e-3,
         "schedule": "inverse_time",
@@ -29,6 +29,26 @@ def test_the_papers_recipe_is_as_published() -> None:
     }
     assert PAPER.learning_rate_at(0, n_steps=11750) == 1e-3
     assert PAPER.learning_rate_at(11749, n_steps=11750) == 1e-3 / (1 + 1e-5 * 11749)
+
+
+def test_records_of_earlier_versions_are_of_the_same_recipe() -> None:
+    """Of the new settings a record has those that change something."""
+    new = {"exits", "self_distillation", "temperature"}
+    assert dataclasses.asdict(COSINE).keys() - COSINE.to_dict().keys() == new
+    assert dataclasses.replace(COSINE, temperature=2.0).to_dict() == COSINE.to_dict()
+    frozen = dataclasses.replace(COSINE, exits="frozen")
+    assert frozen.to_dict() == {**COSINE.to_dict(), "exits": "frozen"}
+    taught = dataclasses.replace(COSINE, self_distillation=0.5, temperature=2.0).to_dict()
+    assert taught == {**COSINE.to_dict(), "self_distillation": 0.5, "temperature": 2.0}
+
+
+@pytest.mark.parametrize(("epochs", "second"), [(2, 1), (3, 1), (5, 1), (6, 2), (50, 16)])
+def test_the_second_phase_has_a_third_of_the_epochs(epochs: int, second: int) -> None:
+    joint = dataclasses.replace(COSINE, epochs=epochs)
+    assert joint.phases == (("joint", epochs),)
+    frozen, mixed = (dataclasses.replace(joint, exits=way) for way in ("frozen", "mixed"))
+    assert frozen.phases == (("backbone", epochs - second), ("exits", second))
+    assert mixed.phases == (("backbone", epochs - second), ("joint", second))
 
 
 def test_the_cosine_recipe_rises_then_falls_to_nothing() -> None:
@@ -59,9 +79,13 @@ def test_short_runs_warm_up_for_at_most_a_tenth(n_steps: int) -> None:
         ({"initial_bias": float("inf")}, "initial_bias=inf of a recipe must be finite"),
         ({"exit_weight": -0.5}, "exit_weight=-0.5 of a recipe must be 0 or more"),
         ({"schedule": "linear"}, r"schedule='linear' of a recipe must be one of inverse_time, warmup_cosine"),
+        ({"exits": "late"}, r"exits='late' of a recipe must be one of joint, frozen, mixed"),
+        ({"exits": "mixed", "epochs": 1}, "epochs=1 of a recipe must be at least 2 with exits='mixed'"),
+        ({"self_distillation": 1.5}, "self_distillation=1.5 of a recipe must be in 0..1"),
+        ({"temperature": 0.0}, "temperature=0.0 of a recipe must be above 0 and finite, as in 4"),
         ({"init": "zeros"}, r"init='zeros' of a recipe must be one of dense_fan_in, in_degree"),
     ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
 def test_settings_out_of_range_are_refused(change: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError, match=text):

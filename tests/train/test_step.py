@@ -9,7 +9,7 @@ from torch import nn
 
 from offramp.errors import ConfigError, DataError
 from offramp.kernels import available_isas
-from offramp.nn import MLP, SparseLinear, SplitModel, split_midpoint
+from offramp.nn import MLP, Bottleneck, SparseLinear, SplitModel, split_midpoint
 from offramp.train.step import AutogradStep, FusedStep, is_faster, qualifies
 
 
@@ -22,6 +22,15 @@ def _without_bias() -> nn.Sequential:
     return nn.Sequential(sparse, nn.ReLU(), nn.Linear(24, 7, bias=False))
 
 
+def _with_encoder() -> SplitModel:
+    bottleneck = Bottleneck(width=8, out_degrees=(4, None), pattern="block", block=(2, 2))
+    return split_midpoint(MLP([64, 32, 16, 10], [8, 4, None]), exit_hidden=[12], bottleneck=bottleneck)
+
+
+def _with_signed_encoder() -> SplitModel:
+    return SplitModel(MLP([20, 9]), MLP([9, 4]), MLP([5, 7, 4]), encoder=nn.Linear(9, 5))
+
+
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "the paper's sparse network": lambda: MLP([80, 40, 40, 10], [2, 9, 10]),
     "the paper's dense network": lambda: MLP([80, 5, 5, 10]),
@@ -31,6 +40,8 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "no bias, odd blocks": _without_bias,
     "no ReLU between": lambda: nn.Sequential(nn.Linear(20, 8), nn.Linear(8, 3)),
     "ReLU at the end": lambda: nn.Sequential(nn.Linear(20, 8), nn.ReLU(), nn.Linear(8, 3), nn.ReLU()),
+    "an encoder": _with_encoder,
+    "an encoder of one layer, no ReLU": _with_signed_encoder,
     "one junction": lambda: SparseLinear(32, 8, out_degree=2),
 }
 
@@ -123,11 +134,12 @@ def _tied() -> nn.Module:
         _frozen(),
         _hooked(),
         _tied(),
+        split_midpoint(MLP([8, 4, 3, 3]), inner_exits={"tail-2": ()}),
         MLP([4] * 66),
     ],
     ids=[
         *("dropout", "begins with a ReLU", "a subclass", "empty", "float64"),
-        *("another module", "frozen", "hooked", "tied", "65 layers"),
+        *("another module", "frozen", "hooked", "tied", "inner exits", "65 layers"),
     ],
 )
 def test_a_model_that_it_would_compute_otherwise_does_not_qualify(model: nn.Module) -> None:

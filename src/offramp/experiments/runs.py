@@ -1,7 +1,7 @@
 """What the runs of a reproduction have in common, and what is kept of each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -114,7 +114,7 @@ def expected_fields(row: PaperRow, settings: Settings, seed: int, data_digest: s
         "row": row.number,
         "neurons": row.neurons,
         "out_degrees": row.out_degrees,
-        "recipe": asdict(settings.recipe),
+        "recipe": settings.recipe.to_dict(),
         "pattern": settings.pattern_of(row),
         "block": settings.block_of(row),
         "seed": seed,

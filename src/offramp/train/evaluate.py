@@ -1,28 +1,38 @@
 """How often a model is right."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from offramp.errors import DataError
+from offramp.nn import SplitModel
 
 _BATCH = 2048
 
 
-class Accuracies(NamedTuple):
-    """Shares of right answers, in 0..1; `exit` is None for a model without one."""
+@dataclass(frozen=True)
+class Accuracies:
+    """Shares of right answers, in 0..1.
+
+    Args:
+        exit: of the exit at the cut, None for a model without one.
+        inner: of inner exits, by name as in `SplitModel.exit_names`, in order of execution.
+    """
 
     exit: float | None
     tail: float
+    inner: dict[str, float] = field(default_factory=dict)
 
 
 def evaluate(model: nn.Module, x: npt.NDArray[Any] | Tensor, y: npt.NDArray[Any] | Tensor) -> Accuracies:
-    """Accuracy of the scores, and of the exit's where the model gives (exit scores, tail scores).
+    """Accuracy of the scores, or of every exit's and the tail's where the model gives several.
 
     Args:
-        model: left in the mode, training or evaluation, in which it came.
+        model: gives scores, (exit scores, tail scores), or what a `SplitModel` gives; left in the mode,
+            training or evaluation, in which it came.
         x: preprocessed features (n, n_features).
         y: labels (n,).
 
@@ -44,15 +54,13 @@ def evaluate(model: nn.Module, x: npt.NDArray[Any] | Tensor, y: npt.NDArray[Any]
             ]
     finally:
         model.train(was_training)
-    exits, tails = zip(*right, strict=True)
-    return Accuracies(
-        None if exits[0] is None else sum(exits) / len(labels),
-        sum(tails) / len(labels),
-    )
+    *exits, tail = (sum(n) / len(labels) for n in zip(*right, strict=True))
+    names = model.exit_names if isinstance(model, SplitModel) else ("exit",)[: len(exits)]
+    inner = dict(zip(names, exits, strict=True))
+    return Accuracies(inner.pop("exit", None), tail, inner)
 
 
-def _n_right(output: Tensor | tuple[Tensor, Tensor], labels: Tensor) -> tuple[int | None, int]:
-    if isinstance(output, Tensor):
-        return None, int((output.argmax(1) == labels).sum())
-    exit_scores, tail_scores = output
-    return int((exit_scores.argmax(1) == labels).sum()), int((tail_scores.argmax(1) == labels).sum())
+def _n_right(output: Tensor | tuple[Tensor, ...], labels: Tensor) -> list[int]:
+    """Of every exit and the tail."""
+    outputs = (output,) if isinstance(output, Tensor) else output
+    return [int((scores.argmax(1) == labels).sum()) for scores in outputs]

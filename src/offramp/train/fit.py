@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from offramp.bundle import Preprocessing
 from offramp.data import Dataset
 from offramp.errors import ConfigError, InputError
+from offramp.nn import SplitModel
 from offramp.train import checkpoint as checkpoints
-from offramp.train.adam import AdamState
 from offramp.train.distil import Distillation
 from offramp.train.evaluate import evaluate
 from offramp.train.history import Epoch, History
@@ -25,7 +25,7 @@ from offramp.train.progress import EachEpoch, ProgressBar, Watch
 from offramp.train.recipe import Recipe
 from offramp.train.run import Keeper, Run, run_identity
 from offramp.train.samples import Pair, Samples
-from offramp.train.step import AutogradStep, FusedStep, Step, is_faster, qualifies
+from offramp.train.stages import Lesson, TakeStep, stages
 
 
 def fit(
@@ -50,7 +50,7 @@ def fit(
     on the same machine with as many threads, it ends with the same bits. The test split is never read.
 
     Args:
-        model: gives scores (batch, n_classes), or (exit scores, tail scores) as `SplitModel` does.
+        model: gives scores (batch, n_classes), (exit scores, tail scores), or what a `SplitModel` gives.
         dataset: trains on "train" (and more, see `Recipe.train_on_everything`), is measured on "validation".
             As `Samples` it is preprocessed once for several calls.
         preprocessing: from raw samples to the model's inputs.
@@ -60,8 +60,8 @@ def fit(
         distillation: a teacher's word, from which exit and tail learn beside the labels.
         initialise: draw first weights by the recipe; False trains on from those the model has.
         fused: take the native training step where the model qualifies for it (chains of sparse and dense
-            layers with ReLU) and gains by it; False always takes Torch's autograd. The history says which
-            it was.
+            layers with ReLU) and gains by it; False always takes Torch's autograd, as do inner exits and
+            self-distillation where they are trained with the rest. The history says which it was.
         progress: True shows a bar if stderr is a terminal; a function is called after each epoch instead, a
             `Watch` is told of every step.
 
@@ -78,22 +78,23 @@ def fit(
     dataset = samples.dataset
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        fused = fused and qualifies(model) and is_faster(model, batch_size=recipe.batch_size)
+        planned = stages(model, recipe, fused=fused)
         identity: dict[str, Any] = {}
         saved = None
         if folder is not None:
-            identity = run_identity(model, dataset, recipe, preprocessing, seed, initialise, fused)
+            natively = tuple(stage.fused for stage in planned)
+            identity = run_identity(model, dataset, recipe, preprocessing, seed, initialise, natively)
             identity |= {} if distillation is None else distillation.identity()
             saved = checkpoints.load(folder, identity)
         if initialise and saved is None:
             draw_weights(model, recipe)
-        run = Run(model, recipe, seed, fused)
+        run = Run(model, recipe, seed, planned)
         if saved is not None:
             run.restore(saved)
         if len(run.epochs) < recipe.epochs:
             train = samples.of(recipe.splits, preprocessing)
             validation = samples.of(("validation",), preprocessing)
-            _check_scores(model, validation[0][:1], len(dataset.classes))
+            _check_scores(model, recipe, validation[0][:1], len(dataset.classes))
             if distillation is not None:
                 x, y = train
                 train = x, torch.from_numpy(distillation.targets(y.numpy(), n_classes=len(dataset.classes)))
@@ -111,64 +112,57 @@ def _check_on_cpu(model: nn.Module) -> None:
         )
 
 
-_Lesson = tuple[Tensor, Tensor]  # features (n, n_features); labels (n,) or shares (n, n_classes)
-
-
 def _watch(progress: bool | Callable[[Epoch], None] | Watch) -> Watch:
     if isinstance(progress, Watch):
         return progress
     return EachEpoch(progress) if callable(progress) else ProgressBar(shown=progress)
 
 
-def _step(run: Run) -> Step:
-    exit_weight = run.recipe.exit_weight
-    if isinstance(run.optimizer, AdamState):
-        return FusedStep(run.model, run.optimizer, exit_weight=exit_weight)
-    return AutogradStep(run.model, run.optimizer, exit_weight=exit_weight)
-
-
-def _train(run: Run, train: _Lesson, validation: Pair, keeper: Keeper, watch: Watch) -> None:
-    n_batches = math.ceil(len(train[1]) / run.recipe.batch_size)
+def _train(run: Run, train: Lesson, validation: Pair, keeper: Keeper, watch: Watch) -> None:
+    n_samples = len(train[1])
+    n_batches = math.ceil(n_samples / run.recipe.batch_size)
     run.model.train()
-    take_step = _step(run)
     n_done = len(run.epochs) * n_batches + run.batch
     watch.begin(n_done=n_done, n_steps=run.recipe.epochs * n_batches, fused=run.fused)
     try:
         while len(run.epochs) < run.recipe.epochs:
-            started = time.monotonic() - run.seconds
-            learning_rate = _train_epoch(run, take_step, train, keeper, watch, started)
-            exit_accuracy, tail_accuracy = evaluate(run.model, *validation)
-            epoch = Epoch(
-                epoch=len(run.epochs) + 1,
-                train_loss=run.loss_sum / len(train[1]),
-                exit_accuracy=exit_accuracy,
-                tail_accuracy=tail_accuracy,
-                learning_rate=learning_rate,
-                seconds=time.monotonic() - started,
-            )
-            run.epochs.append(epoch)
-            run.batch, run.loss_sum, run.seconds = 0, 0.0, 0.0
-            keeper.after_epoch(run)
-            watch.epoch(epoch)
+            stage = run.stage
+            take_step = stage.steps(run.optimizer, train)
+            while run.stage is stage and len(run.epochs) < run.recipe.epochs:
+                started = time.monotonic() - run.seconds
+                learning_rate = _train_epoch(run, take_step, n_samples, keeper, watch, started)
+                accuracies = evaluate(run.model, *validation)
+                epoch = Epoch(
+                    epoch=len(run.epochs) + 1,
+                    train_loss=run.loss_sum / n_samples,
+                    exit_accuracy=accuracies.exit,
+                    tail_accuracy=accuracies.tail,
+                    learning_rate=learning_rate,
+                    seconds=time.monotonic() - started,
+                    phase=stage.phase,
+                    inner_accuracies=accuracies.inner,
+                )
+                run.end_epoch(epoch)
+                keeper.after_epoch(run)
+                watch.epoch(epoch)
     finally:
         watch.end()
 
 
 def _train_epoch(
-    run: Run, take_step: Step, train: _Lesson, keeper: Keeper, watch: Watch, started: float
+    run: Run, take_step: TakeStep, n_samples: int, keeper: Keeper, watch: Watch, started: float
 ) -> float:
     """Do the batches of the current epoch that are left; gives the last learning rate."""
-    x, y = train
-    recipe = run.recipe
+    recipe, stage = run.recipe, run.stage
     group = run.optimizer.param_groups[0]
-    n_batches = math.ceil(len(y) / recipe.batch_size)
-    n_steps = recipe.epochs * n_batches
+    n_batches = math.ceil(n_samples / recipe.batch_size)
+    n_steps = stage.n_epochs * n_batches
+    n_before = (len(run.epochs) - stage.first) * n_batches  # in this stage
     # Seeded by epoch, so a checkpoint need not keep the order.
-    order = torch.from_numpy(np.random.default_rng((run.seed, len(run.epochs))).permutation(len(y)))
+    order = torch.from_numpy(np.random.default_rng((run.seed, len(run.epochs))).permutation(n_samples))
     for chosen in order.split(recipe.batch_size)[run.batch :]:
-        step = len(run.epochs) * n_batches + run.batch
-        group["lr"] = recipe.learning_rate_at(step, n_steps=n_steps)
-        value = take_step(x, y, chosen)
+        group["lr"] = recipe.learning_rate_at(n_before + run.batch, n_steps=n_steps)
+        value = take_step(chosen)
         if not math.isfinite(value):
             raise ConfigError(
                 f"the loss became {value} in epoch {len(run.epochs) + 1}, batch {run.batch + 1}, at learning "
@@ -179,14 +173,14 @@ def _train_epoch(
         run.seconds = time.monotonic() - started
         keeper.after_step(run)
         try:
-            watch.step(step + 1, value)
+            watch.step(len(run.epochs) * n_batches + run.batch, value)
         except BaseException:  # whatever it is: between two steps nothing is half done
             keeper.save(run)
             raise
-    return recipe.learning_rate_at((len(run.epochs) + 1) * n_batches - 1, n_steps=n_steps)
+    return recipe.learning_rate_at(n_before + n_batches - 1, n_steps=n_steps)
 
 
-def _check_scores(model: nn.Module, sample: Tensor, n_classes: int) -> None:
+def _check_scores(model: nn.Module, recipe: Recipe, sample: Tensor, n_classes: int) -> None:
     """Refuse a model that does not make a score for each class of the features, before any work is done."""
     was_training = model.training
     model.eval()
@@ -202,8 +196,14 @@ def _check_scores(model: nn.Module, sample: Tensor, n_classes: int) -> None:
         model.train(was_training)
     outputs = output if isinstance(output, tuple) else (output,)
     shapes = [tuple(scores.shape) for scores in outputs]
-    if len(shapes) not in (1, 2) or set(shapes) != {(1, n_classes)}:
+    allowed = (len(shapes),) if isinstance(model, SplitModel) else (1, 2)
+    if len(shapes) not in allowed or set(shapes) != {(1, n_classes)}:
         raise ConfigError(
             f"for one sample the model gives {shapes}, {n_classes} classes need (1, {n_classes}), once or as "
             "(exit scores, tail scores); give its last layers that width"
+        )
+    if len(shapes) == 2 and recipe.exits != "joint" and not isinstance(model, SplitModel):
+        raise ConfigError(
+            f"exits={recipe.exits!r} trains parts one after the other, and a {type(model).__name__} has none"
+            " that are known; make it a SplitModel, or use exits='joint'"
         )

@@ -1,8 +1,10 @@
 """What a training run went through."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
+
+from offramp.train.recipe import Phase
 
 
 @dataclass(frozen=True)
@@ -12,10 +14,13 @@ class Epoch:
     Args:
         epoch: counted from 1.
         train_loss: mean over the samples, as the weights were when each was seen.
+            Where exits learn alone, the sum of their losses.
         exit_accuracy, tail_accuracy: on the validation split after the epoch, in 0..1; the exit's is None for
             a model without one.
         learning_rate: of the last step.
         seconds: training and validation, of all runs that shared the epoch.
+        phase: what was trained: everything ("joint"), head, encoder and tail ("backbone"), or "exits".
+        inner_accuracies: as `exit_accuracy`, of inner exits by name, as in "exit-head-2".
     """
 
     epoch: int
@@ -24,11 +29,16 @@ class Epoch:
     tail_accuracy: float
     learning_rate: float
     seconds: float
+    phase: Phase = "joint"
+    inner_accuracies: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class History:
-    """The epochs of a run, and what decided it; `fused` says whether the native training step was taken."""
+    """The epochs of a run, and what decided it.
+
+    `fused` says whether the native training step was taken, in every phase.
+    """
 
     recipe: str
     seed: int

@@ -22,7 +22,7 @@ from offramp.train.pool import Pool, Work, with_owner
 from offramp.train.progress import Watch
 from offramp.train.recipe import Recipe
 from offramp.train.samples import KEPT_BYTES, Samples
-from offramp.train.step import qualifies
+from offramp.train.stages import Stage, stages
 
 # Of a core with AVX-512, 2026: what a step costs besides its multiply-adds, and how many of those it does.
 _FUSED_STEP_S, _AUTOGRAD_STEP_S, _MACS_PER_S = 5e-5, 1e-3, 1.5e10
@@ -157,13 +157,16 @@ def expected_s(
     Args:
         model: a function that builds one is taken for a small one that does not qualify for the native step.
     """
-    n_samples = len(dataset.splits["train"])
-    n_steps = recipe.epochs * math.ceil(n_samples / recipe.batch_size)
+    n_batches = math.ceil(len(dataset.splits["train"]) / recipe.batch_size)
     if not isinstance(model, nn.Module):
-        return n_steps * _AUTOGRAD_STEP_S
-    n_macs = 3 * recipe.batch_size * sum(parameter.numel() for parameter in model.parameters())
-    overhead_s = _FUSED_STEP_S if fused and qualifies(model) else _AUTOGRAD_STEP_S
-    return n_steps * (overhead_s + n_macs / _MACS_PER_S)
+        return recipe.epochs * n_batches * _AUTOGRAD_STEP_S
+    return n_batches * sum(stage.n_epochs * _step_s(stage) for stage in stages(model, recipe, fused=fused))
+
+
+def _step_s(stage: Stage) -> float:
+    n_macs = 3 * stage.recipe.batch_size * sum(parameter.numel() for parameter in stage.parameters)
+    overhead_s = _FUSED_STEP_S if stage.fused else _AUTOGRAD_STEP_S
+    return overhead_s * len(stage.modules) + n_macs / _MACS_PER_S
 
 
 def _trained(

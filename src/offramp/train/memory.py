@@ -10,13 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from offramp.nn import MLP, SparseLinear, SplitModel, split_midpoint
-from offramp.train.adam import AdamState
 from offramp.train.initialise import initialise
 from offramp.train.pool import Work, run_each
 from offramp.train.progress import Watch
 from offramp.train.recipe import Recipe
-from offramp.train.run import Run
-from offramp.train.step import AutogradStep, FusedStep, Step, is_faster, qualifies
+from offramp.train.stages import stages
 
 Build = Callable[[], SplitModel]
 
@@ -65,8 +63,8 @@ def _measured(build: Build, recipe: Recipe, shared: None, watch: Watch) -> int |
 
 def _kind(model: SplitModel, recipe: Recipe) -> tuple[int, int, bool]:
     """Inputs, classes, and whether `fit` takes the native step."""
-    layers = [layer for layer in model.modules() if isinstance(layer, SparseLinear | nn.Linear)]
-    fused = qualifies(model) and is_faster(model, batch_size=recipe.batch_size)
+    layers = [layer for layer in model.backbone().modules() if isinstance(layer, SparseLinear | nn.Linear)]
+    fused = stages(model, recipe)[0].fused
     return layers[0].in_features, layers[-1].out_features, fused
 
 
@@ -74,15 +72,11 @@ def _train(build: Build, recipe: Recipe, x: Tensor, labels: Tensor, fused: bool)
     """The first steps of a training, as `fit` does them."""
     model = build()
     initialise(model, recipe)
-    run = Run(model, recipe, 0, fused)
-    step: Step
-    if isinstance(run.optimizer, AdamState):
-        step = FusedStep(model, run.optimizer, exit_weight=recipe.exit_weight)
-    else:
-        step = AutogradStep(model, run.optimizer, exit_weight=recipe.exit_weight)
+    stage = stages(model, recipe, fused=fused)[0]
+    step = stage.steps(stage.optimizer(), (x, labels))
     rows = torch.arange(len(labels))
     for _ in range(_N_STEPS):
-        step(x, labels, rows)
+        step(rows)
 
 
 def _give_free_memory_back() -> None:

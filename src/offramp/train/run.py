@@ -16,10 +16,10 @@ from offramp.data import Dataset
 from offramp.errors import ConfigError
 from offramp.nn import SparseLinear
 from offramp.train import checkpoint as checkpoints
-from offramp.train.adam import AdamState
 from offramp.train.checkpoint import Checkpoint, digest
 from offramp.train.history import Epoch, History
 from offramp.train.recipe import Recipe
+from offramp.train.stages import Stage
 
 logger = logging.getLogger(__name__)
 
@@ -33,25 +33,40 @@ class Run:
     model: nn.Module
     recipe: Recipe
     seed: int
-    fused: bool  # whether it takes the native step
+    stages: tuple[Stage, ...]
     batch: int = 0  # batches done in the current epoch
     loss_sum: float = 0.0  # over the samples of these batches
     seconds: float = 0.0  # spent on them
     epochs: list[Epoch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        if not self.parameters:
+        if not all(stage.parameters for stage in self.stages):
             raise ConfigError("no parameter of the model requires a gradient; unfreeze what is to be trained")
-        lr = self.recipe.learning_rate
-        self.optimizer = (
-            AdamState(self.parameters, lr=lr)
-            if self.fused
-            else torch.optim.Adam(self.parameters, lr=lr, fused=True)
-        )
+        self._begin()
+
+    @property
+    def fused(self) -> bool:
+        """Whether it takes the native step all the time."""
+        return all(stage.fused for stage in self.stages)
+
+    def end_epoch(self, epoch: Epoch) -> None:
+        """Note it; the next stage, if one begins now, starts with a fresh optimizer."""
+        self.epochs.append(epoch)
+        self.batch, self.loss_sum, self.seconds = 0, 0.0, 0.0
+        if self._current() is not self.stage:
+            self._begin()
 
     def history(self) -> History:
         return History(self.recipe.name, self.seed, self.fused, tuple(self.epochs))
+
+    def _begin(self) -> None:
+        self.stage = self._current()
+        self.optimizer = self.stage.optimizer()
+
+    def _current(self) -> Stage:
+        """The stage of the next epoch; the last one, when all are done."""
+        begun = [stage for stage in self.stages if stage.first <= len(self.epochs)]
+        return begun[-1]
 
     def checkpoint(self, identity: Mapping[str, Any]) -> Checkpoint:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
@@ -75,13 +90,14 @@ class Run:
             elif name.startswith("adam."):
                 _, index, state = name.split(".")
                 adam.setdefault(int(index), {})[state] = value
+        self.epochs = [Epoch(**epoch) for epoch in saved.progress["epochs"]]
+        self._begin()
         self.model.load_state_dict(model)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": adam})
         torch.set_rng_state(saved.tensors["random"])
         self.batch = saved.progress["batch"]
         self.loss_sum = saved.progress["loss_sum"]
         self.seconds = saved.progress["seconds"]
-        self.epochs = [Epoch(**epoch) for epoch in saved.progress["epochs"]]
         logger.info("goes on after %d of %d epochs", len(self.epochs), self.recipe.epochs)
 
 
@@ -120,9 +136,13 @@ def run_identity(
     preprocessing: Preprocessing,
     seed: int,
     initialise: bool,
-    fused: bool,
+    fused: tuple[bool, ...],
 ) -> dict[str, Any]:
-    """What must be the same for a run to go on, as JSON values."""
+    """What must be the same for a run to go on, as JSON values.
+
+    Args:
+        fused: whether each stage takes the native step.
+    """
     state = model.state_dict()
     patterns = [layer.pattern.digest() for layer in model.modules() if isinstance(layer, SparseLinear)]
     forms = [f"{name} {value.dtype} {tuple(value.shape)}" for name, value in state.items()]
@@ -133,7 +153,7 @@ def run_identity(
         "model": digest("\n".join([repr(model), *patterns, *forms]), {}),
         "first_weights": "by the recipe" if initialise else digest("", state),
         "data": digest("\n".join(data), {}),
-        "fused": fused,
-        **{f"recipe.{name}": value for name, value in asdict(recipe).items()},
+        "fused": fused[0] if len(fused) == 1 else list(fused),
+        **{f"recipe.{name}": value for name, value in recipe.to_dict().items()},
         **{f"preprocessing.{name}": v for name, v in msgspec.to_builtins(preprocessing).items()},
     }

@@ -4,17 +4,19 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 
 from offramp.kernels import MAX_LAYERS, Trained, TrainLayer, TrainStep
 from offramp.nn import MLP, Exit, SparseLinear, SplitModel
 from offramp.nn.large_blocks import are_large
 from offramp.train.adam import AdamState
+from offramp.train.distil import TEMPERATURE
+from offramp.train.losses import joint_loss
 
 _CONTAINERS = (nn.Sequential, MLP, Exit)  # exactly these: a subclass may compute something else
 _LAYERS = (SparseLinear, nn.Linear)
@@ -37,11 +39,26 @@ class AutogradStep:
     """Forward, loss, backward and Adam by Torch, for any model.
 
     Args:
-        exit_weight: of the exit's loss beside the tail's 1.
+        exit_weight: of the exits' mean loss beside the tail's 1.
+        self_distillation, temperature: what exits learn from the tail, see `Recipe`.
     """
 
-    def __init__(self, model: nn.Module, optimizer: Adam, *, exit_weight: float) -> None:
-        self._model, self._optimizer, self._exit_weight = model, optimizer, exit_weight
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Adam,
+        *,
+        exit_weight: float,
+        self_distillation: float = 0.0,
+        temperature: float = TEMPERATURE,
+    ) -> None:
+        self._model, self._optimizer = model, optimizer
+        self._loss = partial(
+            joint_loss,
+            exit_weight=exit_weight,
+            self_distillation=self_distillation,
+            temperature=temperature,
+        )
 
     def __call__(self, x: Tensor, targets: Tensor, rows: Tensor) -> float:
         loss = self._loss(self._model(x.index_select(0, rows)), targets.index_select(0, rows))
@@ -51,13 +68,6 @@ class AutogradStep:
             loss.backward()
             self._optimizer.step()
         return value
-
-    def _loss(self, output: Tensor | tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
-        """Mean cross-entropy of the scores, the exit's added with its weight."""
-        if isinstance(output, Tensor):
-            return cross_entropy(output, targets)
-        exit_scores, tail_scores = output
-        return cross_entropy(tail_scores, targets) + self._exit_weight * cross_entropy(exit_scores, targets)
 
 
 class FusedStep:
@@ -126,11 +136,13 @@ class FusedStep:
 def qualifies(model: nn.Module) -> bool:
     """Whether the native step computes what this model does, and all of it is to be trained.
 
-    That is: a `SplitModel` or one chain of SparseLinear, Linear and ReLU in plain containers, each chain
-    beginning with a linear layer, at most 64 of them; float32 on the CPU; no hook, no shared and no frozen
-    parameter.
+    That is: a `SplitModel` without inner exits or one chain of SparseLinear, Linear and ReLU in plain
+    containers, each chain beginning with a linear layer, at most 64 of them; float32 on the CPU; no hook, no
+    shared and no frozen parameter. An encoder belongs to the tail's chain.
     """
     if type(model) is not SplitModel and type(model) not in _CONTAINERS:
+        return False
+    if isinstance(model, SplitModel) and model.inner_exits:
         return False
     leaves = [list(_leaves(part)) for part in _parts(model).values()]
     parameters = [p for chain in leaves for leaf in chain for p in leaf.parameters()]
@@ -165,7 +177,8 @@ def _dense_weights(layer: nn.Module) -> int:
 
 def _parts(model: nn.Module) -> dict[str, nn.Module]:
     if isinstance(model, SplitModel):
-        return {"head": model.head, "exit": model.exit, "tail": model.tail}
+        tail = model.tail if model.encoder is None else nn.Sequential(model.encoder, model.tail)
+        return {"head": model.head, "exit": model.exit, "tail": tail}
     return {"tail": model}
 
 

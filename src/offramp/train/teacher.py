@@ -29,7 +29,7 @@ class Teacher:
     """A trained network and what its inputs are made by.
 
     Args:
-        model: gives scores, or (exit scores, tail scores), of which the tail's count.
+        model: gives scores, or those of exits and then the tail's, of which the tail's count.
     """
 
     model: nn.Module
@@ -69,7 +69,7 @@ class Teacher:
 
     def _tail(self, features: Tensor) -> Tensor:
         output = self.model(features)
-        scores: Tensor = output if isinstance(output, Tensor) else output[1]
+        scores: Tensor = output if isinstance(output, Tensor) else output[-1]
         return scores.float()
 
 
@@ -88,7 +88,7 @@ def teacher_job(
     return Job(
         name=name,
         model=MLP((preprocessing.n_features, *TEACHER_HIDDEN, len(dataset.classes))),
-        recipe=replace(recipe, epochs=TEACHER_EPOCHS),
+        recipe=replace(recipe, epochs=TEACHER_EPOCHS, exits="joint", self_distillation=0.0),
         preprocessing=preprocessing,
         seed=seed,
         checkpoint=checkpoint,

@@ -4,7 +4,6 @@ import shutil
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -112,7 +111,7 @@ def _expected(key: Key, recipe: Recipe, digest: str) -> dict[str, Any]:
         "method": contender.method,
         "neurons": contender.neurons,
         "out_degrees": contender.out_degrees,
-        "recipe": asdict(recipe),
+        "recipe": recipe.to_dict(),
         "pattern": contender.pattern,
         "block": "x".join(map(str, contender.block or ())),
         "pooling": contender.pool,

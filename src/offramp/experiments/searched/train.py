@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +179,7 @@ def _expected(network: Network, recipe: Recipe, seed: int, data_digest: str) -> 
     return {
         "neurons": network.neurons,
         "out_degrees": network.out_degrees,
-        "recipe": asdict(recipe),
+        "recipe": recipe.to_dict(),
         "pattern": network.pattern_name,
         "block": network.block_name,
         "pooling": network.pooling,
