@@ -13,7 +13,7 @@ PUBLIC = {
     "codec": "CODECS Codec FloatCodec arrived check_name codec_from fit_codec stacked",
     "data": "Dataset SPLITS load preprocessing_for samples_digest",
     "exits": """
-        CRITERIA DriftWatch ExitRule NEVER Profile Reliability empirical_threshold fit_learned fit_temperature
+        CRITERIA DriftWatch ExitRule NEVER Profile Reliability fit_learned fit_temperature
         max_softmax profile_of reliability softmax
     """,
     "exits.guarantee": """
@@ -55,7 +55,8 @@ PUBLIC = {
         results_table threshold_sweep to_json write_markdown
     """,
     "runtime": """
-        Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network ShapedLink TailServer models_of serve
+        Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network Scores ShapedLink TailServer edge_scores
+        models_of scores_of serve server_scores
     """,
     "search": """
         Budget Candidate Entry Found Results Settings Space Standing Training read_results search

@@ -9,8 +9,7 @@ import pytest
 from offramp.bundle import Part, read
 from offramp.codec import arrived
 from offramp.errors import ConfigError
-from offramp.runtime import Network
-from offramp.runtime.scores import edge_scores, scores_of, server_scores
+from offramp.runtime import Network, edge_scores, scores_of, server_scores
 
 GOLDEN = Path(__file__).parents[1] / "bundle" / "goldens" / "version_2"
 

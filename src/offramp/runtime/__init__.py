@@ -5,6 +5,7 @@ from offramp.runtime.edge import MODES, Edge, Mode
 from offramp.runtime.link import ShapedLink
 from offramp.runtime.models import Model, models_of
 from offramp.runtime.network import Network
+from offramp.runtime.scores import Scores, edge_scores, scores_of, server_scores
 from offramp.runtime.tail import MAX_MESSAGE_BYTES, TailServer, serve
 
 __all__ = [
@@ -15,8 +16,12 @@ __all__ = [
     "Mode",
     "Model",
     "Network",
+    "Scores",
     "ShapedLink",
     "TailServer",
+    "edge_scores",
     "models_of",
+    "scores_of",
     "serve",
+    "server_scores",
 ]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from offramp.bundle import Bundle, Part, Place
+from offramp.bundle import Bundle, Part
 from offramp.codec import arrived
 from offramp.errors import ConfigError
+from offramp.runtime.cascade import Way, inner_ways, ways_of_head
 from offramp.runtime.network import FloatArray, Network
 
+_SENT = "sent"  # no exit is called this
 _AT_ONCE = 4096  # samples; bounds the memory of preprocessed inputs
 
 
@@ -54,21 +58,14 @@ def edge_scores(
 ) -> tuple[dict[str, FloatArray], FloatArray]:
     """Scores (n, n_classes) of the device's exits by name, and the values (n, n_sent) that it would code."""
     _check(bundle, "head", "exit", *(["encoder"] if bundle.encoder_digest else []))
-    head, exit = bundle.parts["head"], bundle.parts["exit"]
-    inner = _inner(bundle, "head", head, threads)
-    before = [Network(head, threads=threads)]
-    at_cut = Network(exit, threads=threads)
-    encoder = [] if bundle.encoder is None else [Network(bundle.encoder, threads=threads)]
-    pieces: dict[str, list[FloatArray]] = {name: [] for name in (*inner, "exit", "sent")}
+    head = _Part(bundle.parts["head"], ways_of_head(bundle), threads)
+    encoder = None if bundle.encoder is None else Network(bundle.encoder, threads=threads)
+    pieces: list[dict[str, FloatArray]] = []
     for start in range(0, max(len(samples), 1), _AT_ONCE):  # once even for no samples: shapes are told
-        inputs = bundle.preprocessing(samples[start : start + _AT_ONCE])
-        for name, networks in inner.items():
-            pieces[name].append(_through(networks, inputs))
-        features = _through(before, inputs)
-        pieces["exit"].append(at_cut(features))
-        pieces["sent"].append(_through(encoder, features))
-    joined = {name: np.concatenate(piece) for name, piece in pieces.items()}
-    sent = joined.pop("sent")
+        said, features = head(bundle.preprocessing(samples[start : start + _AT_ONCE]))
+        pieces.append(said | {_SENT: features if encoder is None else encoder(features)})
+    joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    sent = joined.pop(_SENT)
     return joined, sent
 
 
@@ -77,30 +74,26 @@ def server_scores(
 ) -> tuple[dict[str, FloatArray], FloatArray]:
     """Scores (n, n_classes) of the server's exits by name, and of the tail, from features as they arrive."""
     _check(bundle, "tail")
-    tail = bundle.parts["tail"]
-    inner = _inner(bundle, "tail", tail, threads)
-    exits = {name: _through(networks, features) for name, networks in inner.items()}
-    return exits, Network(tail, threads=threads)(features)
+    return _Part(bundle.parts["tail"], inner_ways(bundle, "tail"), threads)(features)
 
 
-def _inner(bundle: Bundle, place: Place, part: Part, threads: int) -> dict[str, list[Network]]:
-    """For each inner exit, what computes its scores from the part's inputs."""
-    return {
-        one.name: [Network(_beginning(part, one.after), threads=threads), Network(one.part, threads=threads)]
-        for one in bundle.exits(place)
-    }
+class _Part:
+    """A part that nobody leaves, and all that is said on the way."""
 
+    def __init__(self, part: Part, ways: Sequence[Way], threads: int) -> None:
+        ends = [0, *(way.after for way in ways), len(part.layers)]
+        self._pieces = [
+            Network(part, threads=threads, start=start, stop=stop) for start, stop in pairwise(ends)
+        ]
+        self._exits = {way.name: Network(way.part, threads=threads) for way in ways}
 
-def _beginning(part: Part, n_layers: int) -> Part:
-    """The part's first layers, as a part."""
-    arrays = {name: array for name, array in part.arrays.items() if int(name.split(".")[0]) < n_layers}
-    return Part(part.layers[:n_layers], arrays)
-
-
-def _through(networks: list[Network], x: FloatArray) -> FloatArray:
-    for network in networks:
-        x = network(x)
-    return x
+    def __call__(self, x: FloatArray) -> tuple[dict[str, FloatArray], FloatArray]:
+        """The scores of every exit, by name, and the part's outputs."""
+        said = {}
+        for piece, (name, exit) in zip(self._pieces, self._exits.items(), strict=False):  # one piece more
+            x = piece(x)
+            said[name] = exit(x)
+        return said, self._pieces[-1](x)
 
 
 def _check(bundle: Bundle, *needed: str) -> None:

@@ -11,7 +11,7 @@ from offramp.errors import ConfigError, DataError, InputError
 from offramp.exits import NEVER, ExitRule, fit_temperature, max_softmax
 from offramp.exits.guarantee import certify, fitting_split
 from offramp.plan.judgement import calibrated, judged, rules_of, verdicts_of, with_rules
-from offramp.runtime.scores import scores_of
+from offramp.runtime import scores_of
 
 Labelled = tuple[np.ndarray, np.ndarray]
 

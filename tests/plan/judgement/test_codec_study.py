@@ -19,7 +19,7 @@ from offramp.plan.judgement import (
     with_rules,
 )
 from offramp.plan.judgement.shares import difference
-from offramp.runtime.scores import edge_scores
+from offramp.runtime import edge_scores
 
 Labelled = tuple[np.ndarray, np.ndarray]
 

@@ -9,7 +9,7 @@ from offramp.bundle import Bundle
 from offramp.errors import InputError
 from offramp.exits import NEVER, ExitRule
 from offramp.plan.judgement import judged, rules_of, verdicts_of, with_rules
-from offramp.runtime.scores import scores_of
+from offramp.runtime import scores_of
 
 Labelled = tuple[np.ndarray, np.ndarray]
 

@@ -23,7 +23,7 @@ from offramp.exits import (
 )
 from offramp.exits.guarantee import Certificate, Outcomes, certify, fitting_split
 from offramp.plan.judgement.judged import Labels, outcomes_of, with_rules
-from offramp.runtime.scores import Scores, scores_of
+from offramp.runtime import Scores, scores_of
 
 LEARNED = "learned"
 PROFILE_BINS = 20

@@ -13,8 +13,8 @@ from offramp.bundle import Bundle
 from offramp.codec import CODECS, Codec, FloatCodec, fit_codec, stacked
 from offramp.plan.judgement.judged import Bools, Verdicts, outcomes_of, verdicts_of
 from offramp.plan.judgement.shares import Share, difference, share
+from offramp.runtime import Scores, edge_scores, server_scores
 from offramp.runtime.network import FloatArray
-from offramp.runtime.scores import Scores, edge_scores, server_scores
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from offramp.bundle import Bundle
 from offramp.errors import InputError
 from offramp.exits import ExitRule
 from offramp.exits.guarantee import Outcomes
-from offramp.runtime.scores import Scores, scores_of
+from offramp.runtime import Scores, scores_of
 
 Bools = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int64]
