@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr, xlogy  # type: ignore[import-untyped]
+from scipy.special import betaincc, xlogy  # type: ignore[import-untyped]
 
 from offramp.errors import ConfigError
 
@@ -57,7 +57,7 @@ def p_values(
     arrays = np.broadcast_arrays(n, losses, gains, risk)
     counted, lost, gained, level = (np.asarray(one, dtype=np.float64) for one in arrays)
     if bound == BINOMIAL:
-        return _floats(bdtr(lost, counted, level))
+        return _binomial_tail(lost, counted, level)
     if bound == HOEFFDING_BENTKUS:
         return _hoeffding_bentkus(counted, lost, level)
     if bound == WSR:
@@ -120,10 +120,15 @@ def _faultless(bound: str, n: int, risk: float, delta: float) -> float:
     return float(p_values(bound, n, 0, 0, risk, delta=delta))
 
 
+def _binomial_tail(k: Floats, n: Floats, p: Floats) -> Floats:
+    """P(Bin(n, p) <= k), by the incomplete beta function."""
+    return _floats(np.where(k < n, betaincc(k + 1, np.maximum(n - k, 1), p), 1.0))
+
+
 def _hoeffding_bentkus(n: Floats, losses: Floats, risk: Floats) -> Floats:
     r = np.minimum(losses / np.maximum(n, 1), risk)
     relative_entropy = xlogy(r, r / risk) + xlogy(1 - r, (1 - r) / (1 - risk))
-    bentkus = math.e * bdtr(np.ceil(losses), n, risk)
+    bentkus = math.e * _binomial_tail(np.ceil(losses), n, risk)
     return _floats(np.minimum(1, np.minimum(np.exp(-n * relative_entropy), bentkus)))
 
 

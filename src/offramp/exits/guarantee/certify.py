@@ -134,11 +134,15 @@ class Question:
         """The losses that the method bounds."""
         return tally(outcomes, thresholds, self.measure, monotone=self.method in _MONOTONE)
 
-    def p_values(self, counted: Tally) -> npt.NDArray[np.float64]:
-        """Of "the risk is larger", for every threshold."""
+    def p_values(self, counted: Tally, *, times: float = 1.0) -> npt.NDArray[np.float64]:
+        """Of "the risk is larger", for every threshold.
+
+        Args:
+            times: what they would be, roughly, were there so many times as many samples.
+        """
         assert self.bound is not None
-        delta = self._level(len(counted.n))
-        return p_values(self.bound, counted.n, counted.losses, counted.gains, self.risk, delta=delta)
+        n, losses, gains = (times * count for count in (counted.n, counted.losses, counted.gains))
+        return p_values(self.bound, n, losses, gains, self.risk, delta=self._level(len(counted.n)))
 
     def certified(self, counted: Tally, fitting: Outcomes, thresholds: npt.NDArray[np.float64]) -> Rejected:
         """Which thresholds may be used, all of them at once.
@@ -154,8 +158,12 @@ class Question:
             return family(p, self.delta)
         start = 0
         if self.measure == EXITED_ERROR:  # chosen on samples that are not certified on
-            start = int(np.argmin(self.p_values(self.count(fitting, thresholds))))
+            start = self._start(fitting, thresholds, times=int(counted.n[-1]) / max(1, fitting.n))
         return fixed_sequence(p, self.delta, start=start)
+
+    def _start(self, fitting: Outcomes, thresholds: npt.NDArray[np.float64], *, times: float) -> int:
+        """Where the fitting samples promise the smallest p-value; the largest of equally good thresholds."""
+        return int(np.argmin(self.p_values(self.count(fitting, thresholds), times=times)))
 
     def _in_the_mean(self, counted: Tally) -> Rejected:
         """Conformal risk control: n/(n + 1) of the empirical risk and 1/(n + 1) for the sample to come.
