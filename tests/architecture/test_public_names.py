@@ -7,7 +7,7 @@ import pytest
 PUBLIC = {
     "bundle": """
         Bundle InnerExit Layer LinearLayer PARTS Part Place Preprocessing ReluLayer SparseLinearLayer
-        check_writable part_bytes present read write
+        check_writable inner_exits part_bytes present read write
     """,
     "cli": "app main",
     "codec": "CODECS Codec FloatCodec arrived check_name codec_from fit_codec stacked",
@@ -17,8 +17,8 @@ PUBLIC = {
         max_softmax profile_of reliability softmax
     """,
     "exits.guarantee": """
-        BOUNDS Certificate MEASURES METHODS Outcomes RiskCurve certify fitting_split risk_curve
-        threshold_grid
+        BOUNDS Certificate MEASURES METHODS Outcomes RiskCurve certify empirical_threshold
+        fitting_split risk_curve threshold_grid
     """,
     "experiments": """
         COLUMNS Evidence PAPER_ROWS PaperRow RowEvidence Run Settings Spread VERDICTS accuracy_cell cells
@@ -46,8 +46,8 @@ PUBLIC = {
     """,
     "plan": "JunctionSpeed measure_junction measure_part",
     "plan.judgement": """
-        Calibration CodecRow Verdicts calibrated codec_study judged outcomes_of rules_of verdicts_of
-        with_rules
+        Calibration CodecRow Verdicts calibrated codec_study judged outcomes_of rules_of verdicts
+        verdicts_of with_rules
     """,
     "report": """
         Candidate Choice Estimate NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence

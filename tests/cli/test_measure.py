@@ -1,10 +1,12 @@
+"""Verdicts without a link, against answers over a real one."""
+
 from pathlib import Path
 
 import numpy as np
 
 from offramp.bundle import read
-from offramp.cli.measure import verdicts
 from offramp.data import load
+from offramp.plan.judgement import verdicts
 from offramp.runtime import Edge
 
 N = 120
@@ -18,15 +20,9 @@ def test_verdicts_without_a_link_are_the_answers_over_one(bundle: Path, tail: st
         answers = [edge.infer(sample) for sample in x]
     with Edge(network, tail=tail, mode="split", deadline_s=10) as edge:
         from_tail = [edge.infer(sample).label for sample in x]
-    assert found.sure.tolist() == [answer.source == "exit" for answer in answers]
+    assert found.exited.tolist() == [answer.source == "exit" for answer in answers]
+    assert found.offloaded.tolist() == [answer.offloaded for answer in answers]
     assert found.system_right.tolist() == ([answer.label for answer in answers] == y).tolist()
     assert found.tail_right.tolist() == (from_tail == y).tolist()
     confidences = [answer.confidence for answer in answers if answer.source == "exit"]
-    np.testing.assert_allclose(found.confidence[found.sure], confidences, rtol=1e-6)
-
-
-def test_the_system_is_right_where_the_one_who_answers_is(bundle: Path) -> None:
-    found = verdicts(read(bundle), *load("digits", seed=1).split("train"))
-    assert (found.exit_right != found.tail_right)[found.sure].any()  # else nothing would be shown
-    assert (found.system_right == found.exit_right)[found.sure].all()
-    assert (found.system_right == found.tail_right)[~found.sure].all()
+    np.testing.assert_allclose(found.outcomes.confidence[found.at_cut][found.exited], confidences, rtol=1e-6)

@@ -12,10 +12,11 @@ from offramp.cli.console import note, progress
 from offramp.cli.contenders import RECIPE, Contender, Designs, Load, Settings, estimate, train_all
 from offramp.cli.environment import environment
 from offramp.cli.equal_accuracy import choose
-from offramp.cli.measure import Stream, Verdicts, verdicts
+from offramp.cli.measure import Stream
 from offramp.cli.tail_process import tail_process
 from offramp.data import Dataset
 from offramp.nn import SplitModel
+from offramp.plan.judgement import Verdicts, verdicts
 from offramp.report import Choice, NetworkRecord, Result, Row
 from offramp.runtime import MODES, ShapedLink
 from offramp.system.design import Design
@@ -141,14 +142,14 @@ def _record(
         tail_parameters=bundle.parts["tail"].n_parameters,
         training_s=estimate([one.training_s for one in contender.trained]),
         peak_training_bytes=peak_bytes,
-        exit_accuracy=estimate([float(one.exit_right.mean()) for one in on_test]),
+        exit_accuracy=estimate([float(one.exit_right[one.at_cut].mean()) for one in on_test]),
         tail_accuracy=estimate([float(one.tail_right.mean()) for one in on_test]),
         system_accuracy=estimate([float(one.system_right.mean()) for one in on_test]),
-        exit_rate=estimate([float(one.sure.mean()) for one in on_test]),
-        wire_bytes=estimate([offload_bytes * float(1 - one.sure.mean()) for one in on_test]),
+        exit_rate=estimate([float(one.exited.mean()) for one in on_test]),
+        wire_bytes=estimate([offload_bytes * float(one.offloaded.mean()) for one in on_test]),
         threshold=bundle.exit_rule.threshold,
-        confidence=np.round(streamed.confidence, 6).tolist(),
-        exit_correct=streamed.exit_right.tolist(),
+        confidence=np.round(streamed.outcomes.confidence[streamed.at_cut], 6).tolist(),
+        exit_correct=streamed.exit_right[streamed.at_cut].tolist(),
         tail_correct=streamed.tail_right.tolist(),
     )
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from offramp.bundle import Bundle
 from offramp.cli.console import note
-from offramp.cli.measure import verdicts
 from offramp.data import Dataset
 from offramp.experiments import spread
+from offramp.plan.judgement import verdicts
 from offramp.report import Candidate, Estimate
 from offramp.system.design import Design, untrained
 from offramp.system.training import train_bundle

@@ -1,4 +1,4 @@
-"""What a network says to labelled samples, and what streaming them through it in one mode costs."""
+"""What streaming labelled samples through a network in one mode gives and costs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,47 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp.bundle import Bundle
-from offramp.codec import arrived
 from offramp.errors import PeerError
-from offramp.exits import max_softmax
 from offramp.report import Row
-from offramp.runtime import Answer, Edge, Mode, Network, ShapedLink
+from offramp.runtime import Answer, Edge, Mode, ShapedLink
 
 CONNECT_S = 30.0  # over the slowest of links
-
-
-@dataclass(frozen=True, eq=False)
-class Verdicts:
-    """What exit and tail say to N labelled samples: the exit's confidence, who is right, where it is sure."""
-
-    confidence: npt.NDArray[np.float64]
-    exit_right: npt.NDArray[np.bool_]
-    tail_right: npt.NDArray[np.bool_]
-    sure: npt.NDArray[np.bool_]
-
-    @property
-    def system_right(self) -> npt.NDArray[np.bool_]:
-        """The exit's answers where it is sure, else the tail's."""
-        return np.where(self.sure, self.exit_right, self.tail_right)
-
-
-def verdicts(bundle: Bundle, samples: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> Verdicts:
-    """The verdicts of mode split+exit without a link; the tail reads the features as they would arrive.
-
-    Args:
-        samples: raw, (N, *shape).
-        labels: (N,).
-    """
-    head, exit, tail = (bundle.parts[name] for name in ("head", "exit", "tail"))
-    features = Network(head)(bundle.preprocessing(samples))
-    sent = features if bundle.encoder is None else Network(bundle.encoder)(features)
-    exit_scores, tail_scores = Network(exit)(features), Network(tail)(arrived(bundle.codec, sent))
-    return Verdicts(
-        confidence=max_softmax(exit_scores),
-        exit_right=exit_scores.argmax(1) == labels,
-        tail_right=tail_scores.argmax(1) == labels,
-        sure=bundle.exit_rule.sure(exit_scores),
-    )
 
 
 @dataclass(frozen=True)

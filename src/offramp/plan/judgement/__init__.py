@@ -2,7 +2,15 @@
 
 from offramp.plan.judgement.calibrated import Calibration, calibrated
 from offramp.plan.judgement.codec_study import CodecRow, codec_study
-from offramp.plan.judgement.judged import Verdicts, judged, outcomes_of, rules_of, verdicts_of, with_rules
+from offramp.plan.judgement.judged import (
+    Verdicts,
+    judged,
+    outcomes_of,
+    rules_of,
+    verdicts,
+    verdicts_of,
+    with_rules,
+)
 
 __all__ = [
     "Calibration",
@@ -13,6 +21,7 @@ __all__ = [
     "judged",
     "outcomes_of",
     "rules_of",
+    "verdicts",
     "verdicts_of",
     "with_rules",
 ]

@@ -114,6 +114,13 @@ class Verdicts:
         return self.outcomes.labels
 
 
+def verdicts(
+    bundle: Bundle, samples: npt.NDArray[Any], labels: npt.ArrayLike, *, threads: int = 1
+) -> Verdicts:
+    """The verdicts of `judged`."""
+    return verdicts_of(bundle, judged(bundle, samples, labels, threads=threads))
+
+
 def verdicts_of(bundle: Bundle, outcomes: Outcomes) -> Verdicts:
     """Who answers by the thresholds of the bundle's rules, which may differ from exit to exit.
 
