@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from offramp.bundle import Bundle, read, write
 from offramp.data import Dataset, load, preprocessing_for
-from offramp.exits import empirical_threshold
+from offramp.exits import ExitRule
+from offramp.exits.guarantee import Outcomes, empirical_threshold
 from offramp.nn import Exit, SparseLinear, SplitModel, to_part
 from offramp.runtime import Edge, TailServer, models_of
 from offramp.train import RECIPES, fit
@@ -58,7 +59,8 @@ def train(dataset: Dataset) -> tuple[Bundle, OwnTail]:
     raw, labels = dataset.split("calibration")
     with torch.inference_mode():
         exit_scores, tail_scores = model.eval()(torch.from_numpy(preprocessing(raw)))
-    rule = empirical_threshold(exit_scores, tail_scores, labels, max_accuracy_drop=0.01)
+    outcomes = Outcomes.of_one_exit(exit_scores, tail_scores, labels)
+    threshold, evidence = empirical_threshold(outcomes, max_accuracy_drop=0.01)
 
     bundle = Bundle(
         name="machine",
@@ -67,7 +69,7 @@ def train(dataset: Dataset) -> tuple[Bundle, OwnTail]:
         head=to_part(model.head, name="head"),
         exit=to_part(model.exit, name="exit"),
         tail=None,  # it stays in Torch
-        exit_rule=rule,
+        exit_rule=ExitRule(threshold, evidence=evidence),
         training={"accuracy": history.epochs[-1].tail_accuracy},
     )
     return bundle, tail

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from offramp.bundle import ReluLayer, read
 from offramp.cli.order import bundle_name
+from offramp.data import load
 from offramp.errors import ConfigError
+from offramp.exits.guarantee import empirical_threshold
 from offramp.pattern import BLOCK_COSTS, fastest_block, feasible_out_degrees, largest_block
+from offramp.plan.judgement import judged, rules_of
 from offramp.system.design import Design, padded_width, resolve
 
 Cli = Callable[..., Any]
@@ -170,6 +173,13 @@ def test_a_bundle_is_replaced_only_when_asked(cli: Cli, tmp_path: Path) -> None:
         (["--block", "4"], "'4' is no block"),
         (["--recipe", "secret"], "unknown recipe 'secret'; use one of paper, cosine"),
         (["--codec", "int2"], "codec 'int2'"),
+        (["--inner-exits", "cut-2"], "'cut-2' is no place of an inner exit, or named twice; write head-2,tail"),
+        (["--inner-exits", "head-1,head-1"], "'head-1' is no place of an inner exit, or named twice"),
+        (["--inner-exits", "head-9"], "head-9"),
+        (["--cut", "9"], "a cut after 9 of"),
+        (["--exits", "late"], "exits='late' of a recipe must be one of joint, frozen, mixed"),
+        (["--bottleneck", "4", "--bottleneck-out-degrees", "2"], "'2' are not two out-degrees; write 8,full"),
+        (["--quantise-epochs", "2"], "2 epochs of fine-tuning for codec 'float32', which rounds nothing"),
         (["--pool", "3"], "pool=3 on samples of shape (8, 8)"),
         (["--epochs", "0"], "'--epochs'"),
         (["--max-accuracy-drop", "2"], "'--max-accuracy-drop'"),
@@ -268,3 +278,40 @@ def test_open_ends_follow_from_the_data() -> None:
 )
 def test_a_bundle_is_named_after_its_folder(tmp_path: Path, folder: str, name: str) -> None:
     assert bundle_name(tmp_path / folder) == name
+
+
+def test_exits_and_a_bottleneck_go_where_they_are_asked_for(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    network = ("--neurons", "auto,24,16,12,auto", "--cut", 2, "--inner-exits", "head-2,tail-2:8")
+    wire = ("--bottleneck", 4, "--bottleneck-out-degrees", "2,full", "--codec", "int4-range")
+    training = ("--exits", "mixed", "--self-distill", 0.5, "--epochs", 3)
+    outcome = cli("train", "-o", path, *network, *wire, *training, "--json")
+    assert outcome.status == 0, outcome.err
+    bundle = read(path)
+    assert list(bundle.parts) == ["head", "exit-head-2", "exit", "encoder", "tail", "exit-tail-2"]
+    assert (bundle.n_sent, bundle.codec.name) == (4, "int4-range")
+    assert [part.n_in for part in bundle.parts.values()][1:] == [24, 16, 16, 4, 16]
+    assert bundle.encoder is not None
+    assert bundle.encoder.n_macs == 2 * 16
+    thresholds = {rule.threshold for rule in rules_of(bundle).values()}
+    assert thresholds == {json.loads(outcome.out)["threshold"]}
+    assert {"exit", "tail", "exit-head-2", "exit-tail-2"} == bundle.training["validation_accuracy"].keys()
+    assert [one["phase"] for one in bundle.training["history"]] == ["backbone", "backbone", "joint"]
+
+
+def test_the_papers_final_relu_is_there_on_demand(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("train", "-o", tmp_path / "m", *SMALL, "--final-relu")
+    assert outcome.status == 0, outcome.err
+    bundle = read(tmp_path / "m")
+    assert all(isinstance(bundle.parts[name].layers[-1], ReluLayer) for name in ("head", "exit", "tail"))
+
+
+def test_the_threshold_is_set_with_features_as_they_arrive(cli: Cli, tmp_path: Path) -> None:
+    settings = ("--neurons", "auto,8,auto", "--epochs", 4, "--max-accuracy-drop", 0)
+    assert cli("train", "-o", tmp_path / "m", *settings, "--codec", "int4").status == 0
+    bundle = read(tmp_path / "m")
+    samples, labels = load("digits", seed=0).split("calibration")
+    told = judged(bundle, samples, labels)
+    _, evidence = empirical_threshold(told, max_accuracy_drop=0)
+    assert bundle.exit_rule.evidence["tail_accuracy"] == evidence["tail_accuracy"]
+    assert bundle.exit_rule.evidence["exit_rate"] == evidence["exit_rate"]

@@ -1,6 +1,6 @@
 """Bundles: the on-disk form of a trained split network, written atomically and read without trust."""
 
-from offramp.bundle.bundle import Bundle, InnerExit
+from offramp.bundle.bundle import Bundle, InnerExit, inner_exits
 from offramp.bundle.layers import Layer, LinearLayer, ReluLayer, SparseLinearLayer
 from offramp.bundle.names import PARTS, Place
 from offramp.bundle.part import Part
@@ -19,6 +19,7 @@ __all__ = [
     "ReluLayer",
     "SparseLinearLayer",
     "check_writable",
+    "inner_exits",
     "part_bytes",
     "present",
     "read",

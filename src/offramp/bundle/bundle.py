@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from offramp.bundle.layers import Layer, width_after, widths
-from offramp.bundle.names import Place, inner_name
+from offramp.bundle.names import Place, inner_name, inner_place
 from offramp.bundle.part import Part
 from offramp.bundle.preprocessing import Preprocessing
 from offramp.codec import Codec, FloatCodec
@@ -157,6 +157,12 @@ class Bundle:
         return tuple(one for one in self.inner_exits if one.place == place)
 
 
+def inner_exits(parts: Mapping[str, Part], rule: ExitRule) -> tuple[InnerExit, ...]:
+    """Those of the parts that are inner exits, by their names, with one rule for all."""
+    places = {name: inner_place(name) for name in parts}
+    return tuple(InnerExit(*place, parts[name], rule) for name, place in places.items() if place is not None)
+
+
 def check_fit(
     preprocessing: Preprocessing,
     classes: Sequence[str],
@@ -218,10 +224,10 @@ def _check_cut(n_in: Mapping[str, int], n_out: Mapping[str, int], *, encoder: bo
 def _check_inner(parts: Mapping[str, Sequence[Layer]], n_in: Mapping[str, int]) -> None:
     """Inner exits stand inside their part, and take what it has there."""
     for name in parts:
-        _, *where = name.split("-")
-        if not where or where[0] not in parts:
+        where = inner_place(name)
+        if where is None or where[0] not in parts:
             continue
-        place, after = where[0], int(where[1])
+        place, after = where
         layers = parts[place]
         if after >= len(layers):
             raise BundleError(

@@ -23,6 +23,14 @@ def inner_name(place: Place, after: int) -> str:
     return f"exit-{place}-{after}"
 
 
+def inner_place(part: str) -> tuple[Place, int] | None:
+    """Where the inner exit of this name stands; None for a part that is none."""
+    found = _NAME.match(part)
+    if found is None or found[2] is None:
+        return None
+    return ("head" if found[2] == "head" else "tail"), int(found[3])
+
+
 def is_part(name: str) -> bool:
     """Whether a part can be called this."""
     return _NAME.match(name) is not None

@@ -1,10 +1,13 @@
 """Values that people type: lists of widths, blocks, counts. What cannot be read names its option."""
 
 import math
+import re
 
 import typer
 
 from offramp.system import AUTO
+
+_PLACE = re.compile(r"(head|tail)-[1-9][0-9]{0,3}")
 
 
 def widths(text: str, option: str) -> tuple[int, ...]:
@@ -24,6 +27,28 @@ def degrees(text: str, option: str) -> tuple[int | None, ...]:
 def numbers(text: str, option: str) -> tuple[int, ...]:
     """Numbers, as in "32,16"; none of them for an empty text."""
     return tuple(_positive(part, option, "32,16") for part in text.split(",")) if text.strip() else ()
+
+
+def pair(text: str, option: str) -> tuple[int | None, int | None]:
+    """Two out-degrees, as in "8,full"; None where the text says full."""
+    found = degrees(text, option)
+    if len(found) != 2:
+        raise typer.BadParameter(f"{text!r} are not two out-degrees; write 8,full", param_hint=option)
+    return found[0], found[1]
+
+
+def places(text: str, option: str) -> dict[str, tuple[int, ...]]:
+    """Inner exits, as in "head-2,tail-2:32": name and widths of hidden layers; none for an empty text."""
+    found: dict[str, tuple[int, ...]] = {}
+    for part in text.split(",") if text.strip() else ():
+        name, *hidden = part.strip().split(":")
+        if not _PLACE.fullmatch(name) or name in found:
+            raise typer.BadParameter(
+                f"{name!r} is no place of an inner exit, or named twice; write head-2,tail-2:32",
+                param_hint=option,
+            )
+        found[name] = tuple(_positive(width, option, "tail-2:32") for width in hidden)
+    return found
 
 
 def count(text: str, option: str) -> int | None:

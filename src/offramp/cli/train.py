@@ -110,14 +110,67 @@ def train(
         ),
     ] = None,
     teacher: TeacherBundle = None,
+    cut: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Junctions on the device; the rest is the tail.", show_default="half of them"
+        ),
+    ] = None,
     exit_hidden: Annotated[
         str, typer.Option(help="Widths of the exit's hidden layers, as in 32.", show_default="none")
     ] = "",
+    inner_exits: Annotated[
+        str,
+        typer.Option(
+            help="Exits inside head and tail, as in head-2,tail-2:32: after so many layers (ReLU counted),"
+            " with hidden layers of these widths.",
+            show_default="none",
+        ),
+    ] = "",
+    exits: Annotated[
+        str,
+        typer.Option(
+            help="joint: exits and backbone together. frozen: the backbone first, then the exits alone."
+            " mixed: the backbone first, then all together."
+        ),
+    ] = "joint",
+    self_distill: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="The tail's share of what the exits learn; the labels' is the rest."),
+    ] = 0.0,
+    final_relu: Annotated[
+        bool,
+        typer.Option(
+            "--final-relu", help="End tail and exits in a ReLU, as the paper does; it costs accuracy."
+        ),
+    ] = False,
+    bottleneck: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Values on the wire: an encoder on the device makes them, the tail begins with the decoder.",
+            show_default="the features themselves",
+        ),
+    ] = None,
+    bottleneck_out_degrees: Annotated[
+        str,
+        typer.Option(help="Edges leaving each neuron of encoder and decoder, as in 4,8, or full."),
+    ] = "full,full",
     max_accuracy_drop: Annotated[
         float,
         typer.Option(min=0, max=1, help="Share of answers the exit may cost against always asking the tail."),
     ] = 0.005,
-    codec: Annotated[str, typer.Option(help="How features cross the wire: float32 or float16.")] = "float32",
+    codec: Annotated[
+        str,
+        typer.Option(
+            help="How features cross the wire: float32, float16, int8, int4; int8-zeros and int4-zeros leave"
+            " zeros out, int8-range and int4-range use their frequencies."
+        ),
+    ] = "float32",
+    quantise_epochs: Annotated[
+        int,
+        typer.Option(min=0, help="Epochs of fine-tuning with features as an int8 or int4 codec rounds them."),
+    ] = 0,
     threads: Annotated[
         int,
         typer.Option(
@@ -142,6 +195,7 @@ def train(
       offramp train --seeds 5 -o five
       offramp train --data mnist --pool 2 --distill -o m
       offramp train --config search/front/2450.toml -o m
+      offramp train --data mnist --codec int4-range --bottleneck 12 --exits mixed -o m
     """
     from offramp.cli.lesson import lesson_of, taught_words
     from offramp.cli.order import Order, bundle_name, discard  # Torch: only commands that train need it
@@ -158,18 +212,30 @@ def train(
         out_degrees=None if out_degrees is None else arguments.degrees(out_degrees, "--out-degrees"),
         pattern=pattern,
         block=None if block is None else arguments.block(block, "--block"),
+        cut=cut,
         exit_hidden=arguments.numbers(exit_hidden, "--exit-hidden"),
+        inner_exits=arguments.places(inner_exits, "--inner-exits"),
+        final_relu=final_relu,
+        bottleneck=bottleneck,
+        bottleneck_out_degrees=arguments.pair(bottleneck_out_degrees, "--bottleneck-out-degrees"),
         pool=pool,
         codec=codec,
+        quantise_epochs=quantise_epochs,
         max_accuracy_drop=max_accuracy_drop,
     )
     known = RECIPES[recipe]
+    changes: dict[str, Any] = {
+        "epochs": epochs or known.epochs,
+        "batch_size": batch_size or known.batch_size,
+        "exits": exits,
+        "self_distillation": self_distill,
+    }
     order = Order(
         data=data,
         data_dir=data_dir,
         label=label,
         design=design,
-        recipe=replace(known, epochs=epochs or known.epochs, batch_size=batch_size or known.batch_size),
+        recipe=replace(known, **changes),
         fit_batch=batch_size is None and recipe != "paper",
         threads=threads,
         lesson=lesson_of(distill, weight=distill_weight, temperature=temperature, teacher=teacher),

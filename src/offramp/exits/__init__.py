@@ -6,7 +6,6 @@ from offramp.exits.drift import DriftWatch
 from offramp.exits.profile import Profile, profile_of
 from offramp.exits.reliability_diagram import Reliability, reliability
 from offramp.exits.rule import CRITERIA, NEVER, ExitRule
-from offramp.exits.thresholds import empirical_threshold
 
 __all__ = [
     "CRITERIA",
@@ -15,7 +14,6 @@ __all__ = [
     "ExitRule",
     "Profile",
     "Reliability",
-    "empirical_threshold",
     "fit_learned",
     "fit_temperature",
     "max_softmax",

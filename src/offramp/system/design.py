@@ -36,7 +36,8 @@ class Design:
             reads; None for the features themselves.
         bottleneck_out_degrees: of encoder and decoder, None for dense ones.
         pool: side of the windows that images are averaged over first.
-        codec: how features cross the wire.
+        codec: how features cross the wire, one of `offramp.codec.CODECS`.
+        quantise_epochs: of fine-tuning with features as the codec, int8 or int4, rounds them.
         max_accuracy_drop: what the exit may cost on the calibration split, as a share.
     """
 
@@ -52,10 +53,16 @@ class Design:
     bottleneck_out_degrees: tuple[int | None, int | None] = (None, None)
     pool: int = 1
     codec: str = "float32"
+    quantise_epochs: int = 0
     max_accuracy_drop: float = 0.005
 
     def __post_init__(self) -> None:
         check_name(self.codec)  # a bundle would refuse it too, but after the training
+        if self.quantise_epochs and not self.codec.startswith("int"):
+            raise ConfigError(
+                f"{self.quantise_epochs} epochs of fine-tuning for codec {self.codec!r}, which rounds"
+                " nothing; use an int8 or int4 codec, or none of them"
+            )
 
     @property
     def block_wanted(self) -> tuple[int, int] | None:

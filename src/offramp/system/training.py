@@ -5,12 +5,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from offramp.bundle import Bundle, Part, Preprocessing
-from offramp.codec import Codec, arrived, fit_codec
+from offramp.bundle import Bundle, Part, Preprocessing, inner_exits
+from offramp.codec import fit_codec
 from offramp.data import Dataset
-from offramp.exits import ExitRule, empirical_threshold
+from offramp.exits import NEVER, ExitRule
+from offramp.exits.guarantee import empirical_threshold
 from offramp.nn import to_parts
-from offramp.runtime import Network
+from offramp.plan.judgement import judged, rules_of, with_rules
+from offramp.runtime import edge_scores
 from offramp.system.design import Design, untrained
 from offramp.system.lesson import Lesson
 from offramp.train import History, Recipe, Watch, fit
@@ -55,8 +57,15 @@ def train_bundle(
             distillation=None if taught is None else taught.distillation,
             progress=progress,
         )
-    parts = to_parts(model)
-    codec = fit_codec(design.codec, Network(parts["head"])(preprocessing(dataset.split("train")[0])))
+    bundle = _bundle(name, to_parts(model), dataset, preprocessing, design)
+    record = _record(dataset, recipe, history) | ({} if taught is None else {"taught": taught.record})
+    return _with_threshold(replace(bundle, training=record), dataset, design), history
+
+
+def _bundle(
+    name: str, parts: Mapping[str, Part], dataset: Dataset, preprocessing: Preprocessing, design: Design
+) -> Bundle:
+    """The trained parts with the codec fitted to what they send; no exit answers yet."""
     bundle = Bundle(
         name=name,
         preprocessing=preprocessing,
@@ -64,33 +73,25 @@ def train_bundle(
         head=parts["head"],
         exit=parts["exit"],
         tail=parts["tail"],
-        exit_rule=_exit_rule(parts, dataset, preprocessing, codec, design, recipe),
-        codec=codec,
-        training=_record(dataset, recipe, history) | ({} if taught is None else {"taught": taught.record}),
+        encoder=parts.get("encoder"),
+        exit_rule=ExitRule(NEVER),
+        inner_exits=inner_exits(parts, ExitRule(NEVER)),
     )
-    return bundle, history
+    _, sent = edge_scores(bundle, dataset.split("train")[0])
+    return replace(bundle, codec=fit_codec(design.codec, sent))
 
 
-def _exit_rule(
-    parts: Mapping[str, Part],
-    dataset: Dataset,
-    preprocessing: Preprocessing,
-    codec: Codec,
-    design: Design,
-    recipe: Recipe,
-) -> ExitRule:
-    """The threshold as device and server will see the calibration samples: native kernels, coded features."""
-    raw, labels = dataset.split("calibration")
-    features = Network(parts["head"])(preprocessing(raw))
-    rule = empirical_threshold(
-        Network(parts["exit"])(features),
-        Network(parts["tail"])(arrived(codec, features)),
-        labels,
-        max_accuracy_drop=design.max_accuracy_drop,
-        data_digest=dataset.digest("calibration"),
+def _with_threshold(bundle: Bundle, dataset: Dataset, design: Design) -> Bundle:
+    """With the threshold that would have been best on the calibration samples, the same for all exits."""
+    samples, labels = dataset.split("calibration")
+    threshold, evidence = empirical_threshold(
+        judged(bundle, samples, labels), max_accuracy_drop=design.max_accuracy_drop
     )
-    seen = {"seen_in_training": recipe.train_on_everything}  # true makes the figures optimistic
-    return replace(rule, evidence={**rule.evidence, **seen})
+    evidence["data_digest"] = dataset.digest("calibration")
+    # true makes the figures optimistic
+    evidence["seen_in_training"] = bundle.training["recipe"]["train_on_everything"]
+    rule = ExitRule(threshold, evidence=evidence)
+    return with_rules(bundle, dict.fromkeys(rules_of(bundle), rule))
 
 
 def _record(dataset: Dataset, recipe: Recipe, history: History) -> dict[str, Any]:
@@ -100,8 +101,12 @@ def _record(dataset: Dataset, recipe: Recipe, history: History) -> dict[str, Any
         "dataset": dataset.name,
         "data_digest": dataset.digest("train"),
         "seed": history.seed,
-        "recipe": asdict(recipe),
+        "recipe": recipe.to_dict(),
         "seconds": history.seconds,
-        "validation_accuracy": {"exit": last.exit_accuracy, "tail": last.tail_accuracy},
+        "validation_accuracy": {
+            "exit": last.exit_accuracy,
+            "tail": last.tail_accuracy,
+            **last.inner_accuracies,
+        },
         "history": [asdict(epoch) for epoch in history.epochs],
     }

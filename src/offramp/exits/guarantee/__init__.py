@@ -4,6 +4,7 @@ from offramp.exits.guarantee.bounds import BOUNDS
 from offramp.exits.guarantee.certificate import Certificate
 from offramp.exits.guarantee.certify import METHODS, certify
 from offramp.exits.guarantee.curve import RiskCurve, risk_curve
+from offramp.exits.guarantee.empirical import empirical_threshold
 from offramp.exits.guarantee.grid import fitting_split, threshold_grid
 from offramp.exits.guarantee.outcomes import Outcomes
 from offramp.exits.guarantee.tally import MEASURES
@@ -16,6 +17,7 @@ __all__ = [
     "Outcomes",
     "RiskCurve",
     "certify",
+    "empirical_threshold",
     "fitting_split",
     "risk_curve",
     "threshold_grid",

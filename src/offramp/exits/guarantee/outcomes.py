@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp.errors import InputError
+from offramp.exits.rule import NEVER, ExitRule
 
 TAIL = -1  # in the place of an exit's number
 
@@ -55,6 +56,39 @@ class Outcomes:
                 f"on_edge {on_edge.tolist()} for {n_exits} exits; give one value each, the device's first"
             )
         object.__setattr__(self, "on_edge", on_edge)
+
+    @classmethod
+    def of_one_exit(
+        cls,
+        exit_scores: npt.ArrayLike,
+        tail_scores: npt.ArrayLike,
+        labels: npt.ArrayLike | None = None,
+        *,
+        rule: ExitRule | None = None,
+    ) -> Outcomes:
+        """What the scores of one exit, on the device, and of the tail mean.
+
+        Args:
+            exit_scores, tail_scores: (n, n_classes), of the same samples.
+            labels: (n,) class numbers.
+            rule: how sure the exit is (criterion, temperature, weights); by default max_softmax.
+
+        Raises:
+            InputError: as for `Outcomes`.
+        """
+        exits, tails = np.asarray(exit_scores), np.asarray(tail_scores)
+        if exits.ndim != 2 or exits.shape != tails.shape:
+            raise InputError(
+                f"exit scores {exits.shape} and tail scores {tails.shape} do not belong together; give"
+                " (n, n_classes) twice"
+            )
+        return cls(
+            confidence=(rule or ExitRule(NEVER)).confidence(exits)[None],
+            exit_labels=exits.argmax(axis=1)[None],
+            tail_labels=tails.argmax(axis=1),
+            labels=None if labels is None else np.asarray(labels),
+            on_edge=np.array([True]),
+        )
 
     @property
     def n(self) -> int:
