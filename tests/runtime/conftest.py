@@ -1,16 +1,19 @@
 import asyncio
+import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 
 from offramp import bundle as bundles
-from offramp import pattern
-from offramp.bundle import Bundle, LinearLayer, Part, Preprocessing, ReluLayer, SparseLinearLayer
+from offramp import pattern, wire
+from offramp.bundle import Bundle, InnerExit, LinearLayer, Part, Preprocessing, ReluLayer, SparseLinearLayer
 from offramp.codec import FloatCodec
 from offramp.exits import ExitRule
 from offramp.runtime import TailServer, models_of
@@ -58,6 +61,21 @@ def make_bundle(**changes):
     return Bundle(**(fields | changes))
 
 
+def make_bundle_with_inner_exits(*, head_rule=0.75, rule=0.75, tail_rule=0.75, **changes):
+    """As `make_bundle`, with an exit inside the head and one inside the tail; thresholds or rules."""
+    rng = np.random.default_rng(6)
+    rules = [one if isinstance(one, ExitRule) else ExitRule(one) for one in (head_rule, rule, tail_rule)]
+    head_exit = InnerExit("head", 2, part(dense(rng, 12, N_CLASSES)), rules[0])
+    tail_exit = InnerExit("tail", 2, part(dense(rng, 6, N_CLASSES)), rules[2])
+    fields = {
+        "head": part(sparse(rng, 16, 12, 6), RELU, sparse(rng, 12, N_FEATURES, 4), RELU),
+        "tail": part(sparse(rng, N_FEATURES, 6, 3), RELU, dense(rng, 6, 5), RELU, dense(rng, 5, N_CLASSES)),
+        "exit_rule": rules[1],
+        "inner_exits": (head_exit, tail_exit),
+    }
+    return make_bundle(**(fields | changes))
+
+
 def make_samples(n):
     return np.random.default_rng(7).integers(0, 256, (n, 3, 4), dtype=np.uint8)
 
@@ -66,6 +84,7 @@ class Workshop:
     """What the tests of this folder build with."""
 
     bundle = staticmethod(make_bundle)
+    bundle_with_inner_exits = staticmethod(make_bundle_with_inner_exits)
     samples = staticmethod(make_samples)
     part = staticmethod(part)
     sparse = staticmethod(sparse)
@@ -134,8 +153,8 @@ def spawn(bundle_path):
     """Starts tail servers as processes of their own, ended with the test."""
     processes = []
 
-    def start(tail="own", *, port=0):
-        command = [sys.executable, TAIL_PROCESS, bundle_path, tail, str(port)]
+    def start(tail="own", *, port=0, path=bundle_path):
+        command = [sys.executable, TAIL_PROCESS, path, tail, str(port)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         processes.append(process)
         line = process.stdout.readline()
@@ -147,3 +166,43 @@ def spawn(bundle_path):
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@pytest.fixture
+def dead():
+    """An address where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+def silent():
+    """An address that takes connections and never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
+def liar():
+    """Starts a server that answers ModelInfer with whatever `reply(request)` says; its address."""
+    servers = []
+
+    def start(reply):
+        def answer(data, context):
+            said = reply(wire.InferRequest.from_bytes(data))
+            return said if isinstance(said, bytes) else said.to_bytes()
+
+        handlers = {"ModelInfer": grpc.unary_unary_rpc_method_handler(answer)}
+        server = grpc.server(ThreadPoolExecutor(2))
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(wire.SERVICE, handlers),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        servers.append(server)
+        return f"127.0.0.1:{port}"
+
+    yield start
+    for server in servers:
+        server.stop(0).wait()

@@ -9,7 +9,7 @@ from offramp.runtime import Network, serve
 
 def main():
     path, kind, port = sys.argv[1:]
-    bundle = bundles.read(path)
+    bundle = bundles.read(path, parts=bundles.present(path))
     network = Network(bundle.tail)
 
     def slow(features):

@@ -1,5 +1,4 @@
 import dataclasses
-import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,46 +26,6 @@ def computed(bundle, sample):
     """Scores of exit and tail."""
     features = Network(bundle.head)(bundle.preprocessing(sample[None]))
     return Network(bundle.exit)(features)[0], Network(bundle.tail)(features)[0]
-
-
-@pytest.fixture
-def dead():
-    """An address where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{probe.getsockname()[1]}"
-
-
-@pytest.fixture
-def silent():
-    """An address that takes connections and never says a word."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-
-
-@pytest.fixture
-def liar():
-    """Starts a server that answers ModelInfer with whatever `reply(request)` says; its address."""
-    servers = []
-
-    def start(reply):
-        def answer(data, context):
-            said = reply(wire.InferRequest.from_bytes(data))
-            return said if isinstance(said, bytes) else said.to_bytes()
-
-        handlers = {"ModelInfer": grpc.unary_unary_rpc_method_handler(answer)}
-        server = grpc.server(ThreadPoolExecutor(2))
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(wire.SERVICE, handlers),))
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        servers.append(server)
-        return f"127.0.0.1:{port}"
-
-    yield start
-    for server in servers:
-        server.stop(0).wait()
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -48,3 +48,23 @@ def test_a_sample_that_the_preprocessing_cannot_digest_is_the_callers_fault(work
     floats = workshop.bundle(preprocessing=workshop.preprocessing((16,), "float32", scale=1e38))
     with pytest.raises(DataError, match="sample 0 of 1 holds NaN, infinity or a value too large"):
         models_of(floats)[1].read(request(np.full((1, 16), 1e38, np.float32)))
+
+
+def test_features_leave_the_tail_by_its_exits_and_whole_samples_do_not(workshop):
+    exiting = workshop.bundle_with_inner_exits(tail_rule=0.9)
+    tail, whole = models_of(exiting)
+    samples = workshop.samples(60)
+    features = Network(exiting.head)(exiting.preprocessing(samples))
+    early = Network(exiting.inner_exits[1].part)(Network(exiting.tail, stop=2)(features))
+    late = Network(exiting.tail)(features)
+    sure = exiting.inner_exits[1].rule.sure(early)
+    assert 0 < sure.sum() < 60
+    np.testing.assert_allclose(tail.compute(features), np.where(sure[:, None], early, late), rtol=1e-4)
+    np.testing.assert_allclose(whole.compute(whole.read(request(samples))), late, rtol=1e-4)
+
+
+def test_a_callable_tail_has_no_exits(workshop):
+    exiting = workshop.bundle_with_inner_exits(tail_rule=0.0)
+    tail = models_of(exiting, tail=lambda x: x[:, :3])[0]
+    x = np.eye(8, dtype=np.float32)
+    np.testing.assert_array_equal(tail.compute(x), x[:, :3])

@@ -45,6 +45,16 @@ def test_a_part_computes_what_its_layers_say(bundle, name, n, seed):
     assert network.n_macs == n_macs == part.n_macs
 
 
+@pytest.mark.parametrize("cut", range(6))
+def test_layers_of_a_part_are_the_part_in_pieces(workshop, cut):
+    part = workshop.bundle_with_inner_exits().tail
+    x = np.random.default_rng(cut).standard_normal((20, part.n_in), dtype=np.float32)
+    first, second = Network(part, stop=cut), Network(part, start=cut)
+    assert first.n_out == second.n_in
+    np.testing.assert_array_equal(second(first(x)), Network(part)(x))
+    assert first.n_macs + second.n_macs == part.n_macs
+
+
 def test_absent_edges_cost_nothing(bundle):
     head = Network(bundle.head)
     assert head.n_macs == 16 * 4 < head.n_in * head.n_out

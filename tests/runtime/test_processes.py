@@ -1,6 +1,7 @@
 """Edge and tail as real processes, on a real wire, killed for real."""
 
 import dataclasses
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from offramp import bundle as bundles
 from offramp.exits import NEVER, ExitRule
 from offramp.runtime import Edge, Network, ShapedLink
 
@@ -68,6 +70,41 @@ def test_a_tail_that_hangs_does_not_outlive_the_drain(asking, spawn, workshop):
         assert tail.process.wait(10) == 0
         caller.join()
     assert answers[0].source == "fallback"
+
+
+def test_edge_and_tail_each_use_the_inner_exits_whose_files_they_have(workshop, spawn, tmp_path):
+    made = workshop.bundle_with_inner_exits(head_rule=0.998, rule=0.85, tail_rule=0.9)
+    bundles.write(made, tmp_path / "whole")
+    for side, parts in [("edge", ("head", "exit", "exit-head-2")), ("server", ("tail", "exit-tail-2"))]:
+        (tmp_path / side).mkdir()
+        for name in ("manifest.json", *(f"{part}.safetensors" for part in parts)):
+            shutil.copy(tmp_path / "whole" / name, tmp_path / side)
+    device = bundles.read(tmp_path / "edge", parts=bundles.present(tmp_path / "edge"))
+    samples = workshop.samples(400)
+    with Edge(device, tail=spawn(path=tmp_path / "server").address, deadline_s=10) as edge:
+        answers = edge.infer_many(samples)
+
+    features = Network(made.head)(made.preprocessing(samples))
+    early = Network(made.inner_exits[1].part)(Network(made.tail, stop=2)(features))
+    sure = made.inner_exits[1].rule.sure(early)
+    expected = np.where(sure[:, None], early, Network(made.tail)(features))
+    asked = np.flatnonzero([answer.source == "tail" for answer in answers])
+    assert 0 < sure[asked].sum() < len(asked)
+    np.testing.assert_allclose([answers[i].scores for i in asked], expected[asked], rtol=1e-4, atol=1e-4)
+    assert {answer.exit for answer in answers} == {"exit-head-2", "exit", None}
+
+
+def test_killing_the_tail_in_the_middle_of_a_batch_makes_all_its_samples_fall_back(asking, spawn, workshop):
+    tail = spawn("slow")
+    answers = []
+    with Edge(asking, tail=tail.address, deadline_s=30) as edge:
+        assert edge.connect()
+        caller = threading.Thread(target=lambda: answers.extend(edge.infer_many(workshop.samples(300))))
+        caller.start()
+        assert tail.process.stdout.readline() == "busy\n"
+        tail.process.kill()
+        caller.join()
+    assert [answer.source for answer in answers] == ["fallback"] * 300
 
 
 def test_killing_the_tail_in_mid_request_falls_back_at_once_and_recovers(asking, spawn, workshop):

@@ -101,6 +101,27 @@ def test_answers_of_many_callers_at_once_are_never_mixed_up(bundle, host, call):
     assert max(sizes) > 3, "nothing was ever batched"
 
 
+def test_callers_whose_rows_leave_by_an_inner_exit_and_others_share_batches(workshop, host, call):
+    exiting = workshop.bundle_with_inner_exits(tail_rule=0.9)
+    address = host(exiting, max_wait_s=0.05)
+    requests = [features(1 + i % 5, seed=i) for i in range(60)]
+
+    def ask(x):
+        return scores_in(call(address, "ModelInfer", coded(exiting, x).to_bytes()))
+
+    with ThreadPoolExecutor(16) as callers:
+        answers = list(callers.map(ask, requests))
+    exit = exiting.inner_exits[1]
+    n_left = 0
+    for x, answer in zip(requests, answers, strict=True):
+        early = Network(exit.part)(Network(exiting.tail, stop=exit.after)(x))
+        sure = exit.rule.sure(early)
+        n_left += sure.sum()
+        expected = np.where(sure[:, None], early, Network(exiting.tail)(x))
+        np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-4)
+    assert 0 < n_left < sum(map(len, requests))
+
+
 def test_the_server_answers_while_the_model_computes(bundle, host, call):
     busy, release = threading.Event(), threading.Event()
 

@@ -84,21 +84,19 @@ class Answers:
         exit: str | None = None,
         payload_bytes: Sequence[int] | None = None,
         fault: PeerError | None = None,
-        known_at: float | None = None,
     ) -> None:
-        """The answers to the samples `rows`, with scores (len(rows), n_classes).
+        """The answers to the samples `rows`, known from now on, with scores (len(rows), n_classes).
 
         Args:
             confidence: (len(rows),), None for the largest softmax.
             payload_bytes: of each sample, None for nothing.
-            known_at: None for now.
 
         Raises:
             DataError: scores that are no verdict.
         """
         self.check_finite(rows, scores, "the scores overflow")
         sure = max_softmax(scores) if confidence is None else confidence
-        latency_s = (time.perf_counter() if known_at is None else known_at) - self._started
+        latency_s = time.perf_counter() - self._started
         columns = zip(
             rows.tolist(),
             scores.argmax(axis=1).tolist(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -40,7 +39,6 @@ class Left(NamedTuple):
         rows: which they are, (n,).
         scores, confidence: of the exit and by its rule, (n, n_classes) and (n,).
         n_macs: multiply-adds executed for each of them.
-        known_at: when, by `time.perf_counter`.
     """
 
     name: str
@@ -48,7 +46,6 @@ class Left(NamedTuple):
     scores: FloatArray
     confidence: npt.NDArray[np.float64]
     n_macs: int
-    known_at: float
 
 
 class Passage(NamedTuple):
@@ -60,7 +57,7 @@ class Passage(NamedTuple):
         outputs: what the part made of these, (n, n_out).
         scores: what the last exit said to these, (n, n_classes); None where it said nothing.
         n_macs: multiply-adds executed for each of these.
-        first: what the first exit said to all rows of the batch; None where the part has no exits.
+        seen: the confidence of each exit, by name, in the rows that came to it; in order of execution.
     """
 
     left: tuple[Left, ...]
@@ -68,7 +65,7 @@ class Passage(NamedTuple):
     outputs: FloatArray
     scores: FloatArray | None
     n_macs: int
-    first: npt.NDArray[np.float64] | None
+    seen: dict[str, npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -139,31 +136,31 @@ class Cascade:
             DataError: inputs of another shape.
         """
         left: list[Left] = []
+        seen: dict[str, npt.NDArray[np.float64]] = {}
         inputs, rows, n_macs = x, np.arange(len(x)), 0
-        scores = first = None
+        scores = None
         for number, stage in enumerate(self._stages):
             x = stage.layers(x)
             scores = stage.exit(x)
             n_macs += stage.layers.n_macs + stage.exit.n_macs
             confidence = stage.way.rule.confidence(scores)
             self._settle(number, confidence, inputs, rows)
-            first = confidence if first is None else first
+            seen[stage.way.name] = confidence
             sure = _sure(stage.way.rule, confidence, x)
             n_sure = np.count_nonzero(sure)
             if n_sure == 0:
                 continue
-            known_at = time.perf_counter()
             if n_sure == len(rows):
-                left.append(Left(stage.way.name, rows, scores, confidence, n_macs, known_at))
+                left.append(Left(stage.way.name, rows, scores, confidence, n_macs))
                 rows = rows[:0]
                 break
-            left.append(Left(stage.way.name, rows[sure], scores[sure], confidence[sure], n_macs, known_at))
+            left.append(Left(stage.way.name, rows[sure], scores[sure], confidence[sure], n_macs))
             x, rows, scores = x[~sure], rows[~sure], scores[~sure]
         if not len(rows):
             nothing = np.empty((0, self._rest.n_out), np.float32)
-            return Passage(tuple(left), rows, nothing, None, n_macs, first)
+            return Passage(tuple(left), rows, nothing, None, n_macs, seen)
         outputs = self._rest(x)
-        return Passage(tuple(left), rows, outputs, scores, n_macs + self._rest.n_macs, first)
+        return Passage(tuple(left), rows, outputs, scores, n_macs + self._rest.n_macs, seen)
 
     def scores(self, x: FloatArray) -> FloatArray:
         """The scores of x (n, n_in): of the exit that a row left by, else of the part: (n, n_out)."""

@@ -55,10 +55,9 @@ class Edge:
         mode: one of MODES: all here, raw samples sent, features sent, features sent when no exit is sure.
         deadline_s: the longest that reaching the tail and its answer to one request may take together.
         threads: for the native kernels.
-        drift_alarm_every: in mode "split+exit" the confidences of the first exit, which sees every sample,
-            are held against the profile in its rule, if that has one. A false alarm comes once in so many
-            samples on average; 0 for no watch. Later exits see what others leave them, so they are not
-            watched.
+        drift_alarm_every: in mode "split+exit" each exit whose rule has a profile is watched: its confidences
+            in the samples that come to it are held against those of calibration. A false alarm of an exit
+            comes once in so many of its samples, on average and at most; 0 for no watch.
 
     Raises:
         ConfigError: an unknown mode, a part that the mode needs, a missing or malformed address, or a
@@ -85,7 +84,7 @@ class Edge:
             for name in _BESIDE_HEAD[mode]
             if name in bundle.parts
         }
-        self._watch = _watch(ways, drift_alarm_every)
+        self._watches = _watches(ways, drift_alarm_every)
         self._offloads = None if mode == "local" else Offloads(bundle, raw=mode == "remote")
         self._client = TailClient(tail, deadline_s=deadline_s) if tail and mode != "local" else None
         self._closed = False
@@ -96,8 +95,8 @@ class Edge:
 
     @property
     def drift_alarms(self) -> int:
-        """How often the first exit's confidences were found unlike those of its calibration."""
-        return 0 if self._watch is None else self._watch.n_alarms
+        """How often an exit's confidences were found unlike those of its calibration."""
+        return sum(watch.n_alarms for watch in self._watches.values())
 
     def connect(self, timeout_s: float = 5.0) -> bool:
         """Does now what the first sample would else pay for; whether the tail is ready.
@@ -199,7 +198,6 @@ class Edge:
                 exit=left.name,
                 confidence=left.confidence,
                 n_macs=left.n_macs,
-                known_at=left.known_at,
             )
         if len(passage.rows):
             self._behind_the_cut(passage, answers)
@@ -211,8 +209,9 @@ class Edge:
         passage = self._head(self._bundle.preprocessing(raw))
         if len(passage.rows):
             answers.check_finite(passage.rows, passage.outputs, "the head overflows")
-        if self._watch is not None and passage.first is not None:
-            self._watch.see(passage.first)
+        for name, watch in self._watches.items():
+            if name in passage.seen:
+                watch.see(passage.seen[name])
         return passage
 
     def _behind_the_cut(self, passage: Passage, answers: Answers) -> None:
@@ -283,8 +282,11 @@ def _check(bundle: Bundle, mode: Mode, tail: str | None) -> None:
         raise ConfigError(f"mode {mode!r} needs a tail; give tail='host:port', or use mode 'local'")
 
 
-def _watch(ways: Sequence[Way], alarm_every: int) -> Watch | None:
+def _watches(ways: Sequence[Way], alarm_every: int) -> dict[str, Watch]:
     if alarm_every < 0:
         raise ConfigError(f"drift_alarm_every={alarm_every}; use a number of samples, or 0 for no watch")
-    profile = ways[0].rule.profile if ways and alarm_every else None
-    return None if profile is None else Watch(ways[0].name, profile, alarm_every=alarm_every)
+    return {
+        way.name: Watch(way.name, way.rule.profile, alarm_every=alarm_every)
+        for way in ways
+        if alarm_every and way.rule.profile is not None
+    }
