@@ -46,8 +46,8 @@ PUBLIC = {
     """,
     "plan": "JunctionSpeed measure_junction measure_part",
     "plan.judgement": """
-        Calibration CodecRow Verdicts calibrated codec_study judged outcomes_of rules_of verdicts
-        verdicts_of with_rules
+        Calibration CodecRow Evaluation ExitWorth Share Sweep Verdicts calibrated codec_rows codec_study
+        difference evaluated judged outcomes_of rules_of share sweep verdicts verdicts_of with_rules
     """,
     "report": """
         Candidate Choice Estimate NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence

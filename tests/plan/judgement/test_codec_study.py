@@ -13,12 +13,12 @@ from offramp.plan.judgement import (
     CodecRow,
     calibrated,
     codec_study,
+    difference,
     judged,
     rules_of,
     verdicts_of,
     with_rules,
 )
-from offramp.plan.judgement.shares import difference
 from offramp.runtime import edge_scores
 
 Labelled = tuple[np.ndarray, np.ndarray]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from offramp.errors import InputError
-from offramp.plan.judgement.shares import difference, share
+from offramp.plan.judgement import difference, share
 
 BOOLS = st.lists(st.booleans(), min_size=1, max_size=60).map(np.array)
 

@@ -22,10 +22,9 @@ from offramp.exits import (
     reliability,
 )
 from offramp.exits.guarantee import Certificate, Outcomes, certify, fitting_split
-from offramp.plan.judgement.judged import Labels, outcomes_of, with_rules
+from offramp.plan.judgement.judged import LEARNED, Labels, claimed, outcomes_of, with_rules
 from offramp.runtime import Scores, scores_of
 
-LEARNED = "learned"
 PROFILE_BINS = 20
 
 
@@ -133,15 +132,13 @@ def _fitted(scores: npt.NDArray[np.float32], truth: Labels, criterion: str) -> E
 def _reliability(
     scores: Scores, rules: dict[str, ExitRule], truth: Labels, chosen: npt.NDArray[np.int64]
 ) -> tuple[dict[str, Reliability], dict[str, Reliability]]:
-    """Of what every exit claims, as trained and as fitted; margin and entropy claim no probability."""
+    """Of what every exit claims, as trained and as fitted."""
     before, after = {}, {}
     for name, exit_scores in scores.exits.items():
         own = exit_scores[chosen]
         right = own.argmax(axis=1) == truth[chosen]
-        rule = rules[name]
-        claimed = rule.confidence(own) if rule.criterion == LEARNED else max_softmax(own, rule.temperature)
         before[name] = reliability(max_softmax(own), right)
-        after[name] = reliability(claimed, right)
+        after[name] = reliability(claimed(rules[name], own), right)
     return before, after
 
 

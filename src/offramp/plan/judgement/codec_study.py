@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp.bundle import Bundle
-from offramp.codec import CODECS, Codec, FloatCodec, fit_codec, stacked
+from offramp.codec import CODECS, Codec, FloatCodec, check_name, fit_codec, stacked
 from offramp.plan.judgement.judged import Bools, Verdicts, outcomes_of, verdicts_of
 from offramp.plan.judgement.shares import Share, difference, share
 from offramp.runtime import Scores, edge_scores, server_scores
@@ -52,19 +52,39 @@ def codec_study(
     *,
     threads: int = 1,
 ) -> list[CodecRow]:
-    """A row for every codec, in the order of `names`, fitted to the training samples' features.
+    """A row for every codec of these names, fitted to the training samples' features; as `codec_rows`.
+
+    Args:
+        train_samples: raw, (m, *shape), of the training split.
+
+    Raises:
+        ConfigError: no codec has this name.
+    """
+    for name in names:
+        check_name(name)
+    _, features = edge_scores(bundle, train_samples, threads=threads)
+    codecs = [fit_codec(name, features) for name in names]
+    return codec_rows(bundle, codecs, samples, labels, threads=threads)
+
+
+def codec_rows(
+    bundle: Bundle,
+    codecs: Sequence[Codec],
+    samples: npt.NDArray[Any],
+    labels: npt.ArrayLike,
+    *,
+    threads: int = 1,
+) -> list[CodecRow]:
+    """A row for each of these codecs, in their order.
 
     Args:
         bundle: with all of its parts; its own codec does not matter.
-        train_samples: raw, (m, *shape), of the training split.
         samples, labels: raw (n, *shape) and (n,), n > 0, neither trained nor calibrated on.
 
     Raises:
-        ConfigError: no codec has this name, or a part is not here.
+        ConfigError: a part is not here, or a codec fitted to another width.
         InputError: samples that the network cannot digest, or labels that do not belong to them.
     """
-    _, training = edge_scores(bundle, train_samples, threads=threads)
-    codecs = [fit_codec(name, training) for name in names]
     exits, sent = edge_scores(bundle, samples, threads=threads)
     heard = [
         _heard(bundle, codec, exits, sent, np.asarray(labels), threads) for codec in (FloatCodec(), *codecs)

@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from offramp.bundle import Bundle
 from offramp.errors import InputError
-from offramp.exits import ExitRule
+from offramp.exits import ExitRule, max_softmax
 from offramp.exits.guarantee import Outcomes
 from offramp.runtime import Scores, scores_of
+
+LEARNED = "learned"
 
 Bools = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int64]
@@ -65,6 +67,17 @@ def with_rules(bundle: Bundle, rules: dict[str, ExitRule]) -> Bundle:
     return replace(bundle, exit_rule=rules["exit"], inner_exits=inner)
 
 
+def claimed(rule: ExitRule, scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """The probability of being right that an exit claims (n,): learned, or by its softmax.
+
+    Margin and entropy rank samples and claim none; under their rules too it is the softmax at the rule's
+    temperature.
+    """
+    if rule.criterion == LEARNED:
+        return rule.confidence(scores)
+    return max_softmax(scores, rule.temperature)
+
+
 @dataclass(frozen=True, eq=False)
 class Verdicts:
     """Who answers n labelled samples by the bundle's rules, and who would be right.
@@ -90,8 +103,14 @@ class Verdicts:
     @property
     def system_right(self) -> Bools:
         """(n,): where the answer is that comes, of the first exit that is sure, else of the tail."""
-        by_exit = np.take_along_axis(self.exit_right, np.maximum(self.answered_by, 0)[None], axis=0)[0]
-        return np.where(self.exited, by_exit, self.tail_right)
+        return np.equal(self.system_labels, self._labels)
+
+    @property
+    def system_labels(self) -> Labels:
+        """(n,): the answers that come."""
+        numbers = np.maximum(self.answered_by, 0)[None]
+        by_exit = np.take_along_axis(self.outcomes.exit_labels, numbers, axis=0)[0]
+        return np.where(self.exited, by_exit, self.outcomes.tail_labels)
 
     @property
     def exited(self) -> Bools:
