@@ -168,9 +168,21 @@ def test_methods_for_monotone_losses_count_the_largest_so_far(drawn: Draw) -> No
 
 
 def test_gains_allow_more_exits_than_losses_alone(certified: Certified) -> None:
-    with_gains = np.mean([certified(seed=seed, bound="wsr").exit_rate for seed in range(60)])
-    without = np.mean([certified(seed=seed, bound="binomial").exit_rate for seed in range(60)])
+    with_gains, without = (
+        np.mean([certified(3000, seed=seed, bound=bound).exit_rate for seed in range(60)])
+        for bound in ("wsr", "binomial")
+    )
     assert with_gains > without
+
+
+def test_the_bound_is_the_better_one_by_the_fitting_samples(drawn: Draw, certified: Certified) -> None:
+    """Exact where every loss counts and none is made good; with gains where there are many samples."""
+    few, many = drawn(400, seed=0), drawn(20_000, seed=0)
+    asked: dict[str, Any] = {"measure": "accuracy-drop", "risk": RISK}
+    assert certify(few, few, **asked).bound == "binomial"
+    assert certify(many, many, **asked).bound == "wsr"
+    assert certify(many, few, **asked).exit_rate >= certify(many, few, **asked, bound="binomial").exit_rate
+    assert certify(many, many, **asked, method="ucb").bound == "binomial"
 
 
 def test_a_certificate_tells_what_it_is_of(certified: Certified, drawn: Draw) -> None:
@@ -213,11 +225,12 @@ def test_labels_are_not_needed_to_agree_with_the_tail(drawn: Draw) -> None:
     [
         ({"bound": "binomial"}, 299),
         ({"bound": "wsr"}, 317),
+        ({}, 299),
         ({"bound": "binomial", "confidence": 0.99}, 459),
         ({"method": "crc"}, 99),
         ({"measure": "exited-error"}, 299),
     ],
-    ids=["binomial", "wsr", "99%", "crc", "exited-error"],
+    ids=["binomial", "wsr", "chosen", "99%", "crc", "exited-error"],
 )
 def test_too_few_samples_are_told_how_many_it_takes(drawn: Draw, asked: dict[str, Any], needed: int) -> None:
     settings: dict[str, Any] = {"measure": "accuracy-drop", "risk": 0.01, "confidence": 0.95} | asked

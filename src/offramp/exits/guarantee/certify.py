@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,12 @@ from offramp.exits.guarantee.certificate import CRC, Certificate
 from offramp.exits.guarantee.grid import threshold_grid
 from offramp.exits.guarantee.multiple import Rejected, bonferroni, fixed_sequence, holm
 from offramp.exits.guarantee.outcomes import Outcomes
-from offramp.exits.guarantee.tally import ACCURACY_DROP, DISAGREEMENT, EXITED_ERROR, MEASURES, Tally, tally
+from offramp.exits.guarantee.tally import ACCURACY_DROP, EXITED_ERROR, MEASURES, Tally, tally
 from offramp.exits.rule import NEVER
 
 LTT, BONFERRONI, HOLM, UCB = "ltt", "ltt-bonferroni", "ltt-holm", "ucb"
 METHODS = (LTT, BONFERRONI, HOLM, UCB, CRC)
 
-DEFAULT_BOUND = {ACCURACY_DROP: WSR, EXITED_ERROR: BINOMIAL, DISAGREEMENT: BINOMIAL}
 _MONOTONE = (UCB, CRC)  # methods that are valid only for a loss that never falls with the threshold
 
 
@@ -61,8 +60,10 @@ def certify(
             ucb: the upper confidence bound of a monotone loss stays under eps down to the threshold; the same
             guarantee. Not for exited-error; accuracy-drop is bounded by what only the tail answers right.
             crc: conformal risk control, for the same losses: E[risk] <= eps over draws of the samples.
-        bound: one of BOUNDS, by default the one that certified the most for the measure. For accuracy-drop
-            wsr counts gains against losses, the others bound it by losses alone.
+        bound: one of BOUNDS, by default binomial, which is exact for losses of 0 and 1. For accuracy-drop wsr
+            counts gains against losses, the others bound it by losses alone; so for ltt the default is
+            binomial or wsr, whichever promises more exits by the fitting samples. With thousands of samples
+            that is most often wsr.
 
     Raises:
         ConfigError: a setting outside its range, or a method that is not valid for the measure.
@@ -73,6 +74,8 @@ def certify(
     """
     asked = Question.of(measure, risk, confidence, method, bound)
     thresholds = threshold_grid(fitting)
+    if bound is None:
+        asked = asked.with_better_bound(fitting, thresholds, times=certifying.n / fitting.n)
     asked.check_enough(certifying.n, len(thresholds))
     counted = asked.count(certifying, thresholds)
     certified = np.flatnonzero(asked.certified(counted, fitting, thresholds))
@@ -114,8 +117,23 @@ class Question:
             )
         if method == CRC and bound is not None:
             raise ConfigError(f"method {CRC} has no bound; leave {bound} out, or use another method")
-        chosen = None if method == CRC else bound or _default_bound(measure, method)
+        chosen = None if method == CRC else bound or BINOMIAL
         return cls(measure, risk, 1 - confidence, confidence, method, chosen)
+
+    def with_better_bound(
+        self, fitting: Outcomes, thresholds: npt.NDArray[np.float64], *, times: float
+    ) -> Question:
+        """With wsr, if that promises more exits by the samples that are not certified on.
+
+        Args:
+            times: as many more samples are certified on.
+        """
+        if self.measure != ACCURACY_DROP or self.method in _MONOTONE:
+            return self
+        counted = self.count(fitting, thresholds)
+        other = replace(self, bound=WSR)
+        ours, theirs = (one.rejected(one.p_values(counted, times=times)) for one in (self, other))
+        return other if theirs.sum() > ours.sum() else self
 
     def check_enough(self, n: int, n_thresholds: int) -> None:
         """Raise DataError if not even a faultless exit could be certified on n samples."""
@@ -152,17 +170,22 @@ class Question:
         """
         if self.method == CRC:
             return self._in_the_mean(counted)
-        p = self.p_values(counted)
-        family = _FAMILIES.get(self.method)
-        if family is not None:
-            return family(p, self.delta)
         start = 0
-        if self.measure == EXITED_ERROR:  # chosen on samples that are not certified on
-            start = self._start(fitting, thresholds, times=int(counted.n[-1]) / max(1, fitting.n))
-        return fixed_sequence(p, self.delta, start=start)
+        if self.measure == EXITED_ERROR and self.method == LTT:  # chosen on samples that are not certified on
+            start = self.start(fitting, thresholds, times=int(counted.n[-1]) / max(1, fitting.n))
+        return self.rejected(self.p_values(counted), start=start)
 
-    def _start(self, fitting: Outcomes, thresholds: npt.NDArray[np.float64], *, times: float) -> int:
-        """Where the fitting samples promise the smallest p-value; the largest of equally good thresholds."""
+    def rejected(self, p_values: npt.NDArray[np.float64], *, start: int = 0) -> Rejected:
+        """Which hypotheses with these p-values can be rejected together; a sequence begins at start."""
+        family = _FAMILIES.get(self.method)
+        return family(p_values, self.delta) if family else fixed_sequence(p_values, self.delta, start=start)
+
+    def start(self, fitting: Outcomes, thresholds: npt.NDArray[np.float64], *, times: float) -> int:
+        """Where the fitting samples promise the smallest p-value; the largest of equally good thresholds.
+
+        Args:
+            times: as many more samples are certified on.
+        """
         return int(np.argmin(self.p_values(self.count(fitting, thresholds), times=times)))
 
     def _in_the_mean(self, counted: Tally) -> Rejected:
@@ -184,10 +207,6 @@ _FAMILIES: dict[str, Callable[[npt.NDArray[np.float64], float], Rejected]] = {
     BONFERRONI: bonferroni,
     HOLM: holm,
 }
-
-
-def _default_bound(measure: str, method: str) -> str:
-    return BINOMIAL if method == UCB else DEFAULT_BOUND[measure]  # ucb counts no gains, and that is exact
 
 
 def _certificate(
