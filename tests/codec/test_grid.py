@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -51,6 +51,7 @@ def test_halves_go_to_the_even_level():
 
 
 @pytest.mark.parametrize("bits", [4, 8])
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_fitted_grid_takes_any_finite_features(bits, data):
     shape = st.tuples(st.integers(1, 12), st.integers(1, 3))
@@ -61,6 +62,25 @@ def test_a_fitted_grid_takes_any_finite_features(bits, data):
     with_zero = (low <= 0) & (high >= 0)
     back = grid.place(grid.zero[None].astype(np.float32))[0]
     assert not back[with_zero].any()  # 0 stays 0
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("ends", [(1e8, 1e8 + 8), (-3e38, 3e38), (-1e-40, 1e-40), (-5, -5), (-7, 0)])
+def test_a_fitted_grid_takes_ends_that_are_too_near_or_too_far(ends, bits):
+    features = np.array(ends, np.float32)[:, None]
+    back = fit_grid(features, bits).place(fit_grid(features, bits).symbols(features).astype(np.float32))
+    np.testing.assert_allclose(back, np.clip(features, -2.1e37, 2.1e37), atol=1, rtol=0.1)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_feature_that_never_changed_may_still_change(bits):
+    grid = fit_grid(np.array([[0, 50]] * 5, np.float32), bits)
+    later = np.array([[0.8, 80]], np.float32)
+    np.testing.assert_allclose(grid.place(grid.symbols(later).astype(np.float32)), later, rtol=0.1)
+
+
+def test_there_is_one_zero_to_begin_at():
+    assert str(Grid(4, (-0.0,), (1,)).low) == "(0.0,)"
 
 
 @pytest.mark.parametrize("bits", [4, 8])

@@ -40,6 +40,8 @@ def test_symbols_come_back_whatever_zeros_follow(message, padding):
     data = encode(message)
     assert decode(data + bytes(padding), message) == [symbol for _, symbol in message]
     assert not data.endswith(b"\0")
+    with pytest.raises(WireError):
+        decode(data + bytes(100 + padding) + b"\1", message)
     assert data[:1] != b"\xff"
 
 

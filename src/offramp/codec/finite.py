@@ -9,11 +9,17 @@ import numpy.typing as npt
 
 from offramp.errors import InputError
 
+_AT_ONCE = 1 << 14
+
 
 def first_not_finite(values: npt.NDArray[Any]) -> int | None:
     """The flat index of the first NaN or infinity, None where there is none."""
-    finite = np.isfinite(values)
-    return None if finite.all() else int(np.argmin(finite))
+    flat = values.reshape(-1)
+    for start in range(0, len(flat), _AT_ONCE):  # hostile values take no more memory than they did
+        finite = np.isfinite(flat[start : start + _AT_ONCE])
+        if not finite.all():
+            return start + int(np.argmin(finite))
+    return None
 
 
 def check_rows(features: npt.NDArray[np.float32]) -> None:

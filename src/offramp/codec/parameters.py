@@ -7,6 +7,8 @@ from typing import Any
 
 from offramp.errors import ConfigError
 
+MAX_INTEGER = 2**31 - 1
+
 
 def check_parameters(codec: str, parameters: Mapping[str, Any], wanted: tuple[str, ...]) -> None:
     """Raise ConfigError unless exactly the wanted parameters are there."""
@@ -34,7 +36,7 @@ def numbers(name: str, value: object) -> tuple[float, ...]:
 
 
 def rows_of_integers(name: str, value: object) -> tuple[tuple[int, ...], ...]:
-    """A list of lists of whole numbers.
+    """A list of lists of whole numbers, 0 to MAX_INTEGER.
 
     Raises:
         ConfigError: something else.
@@ -42,8 +44,8 @@ def rows_of_integers(name: str, value: object) -> tuple[tuple[int, ...], ...]:
     rows = [_list(name, row) for row in _list(name, value)]
     for row in rows:
         for item in row:
-            if isinstance(item, bool) or not isinstance(item, int):
-                raise ConfigError(f"{name} hold {_shown(item)}; use whole numbers")
+            if isinstance(item, bool) or not isinstance(item, int) or not 0 <= item <= MAX_INTEGER:
+                raise ConfigError(f"{name} hold {_shown(item)}; use whole numbers from 0 to {MAX_INTEGER}")
     return tuple(map(tuple, rows))
 
 
@@ -54,5 +56,8 @@ def _list(name: str, value: object) -> list[Any]:
 
 
 def _shown(value: object) -> str:
-    text = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else "a very large number"
+    """Short, whatever it is: Python refuses to write out whole numbers of thousands of digits."""
+    if not isinstance(value, str | float | None) and (not isinstance(value, int) or abs(value) > MAX_INTEGER):
+        return f"of type {type(value).__name__}"
+    text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
