@@ -92,14 +92,14 @@ def _of_bundle(path: Path, dataset: Dataset) -> tuple[npt.NDArray[np.float32], .
 
 def _print_all(title: str, train: npt.NDArray[np.float32], held_out: npt.NDArray[np.float32]) -> None:
     print(f"\n{title}; {len(train)} to fit to, {len(held_out)} held out, {np.mean(held_out == 0):.0%} zeros")
-    print(f"{'':42}{'bytes a row':>12}{'longest':>9}{'us encode':>11}{'decode':>8}")
+    print(f"{'':46}{'bytes a row':>12}{'longest':>9}{'us encode':>11}{'decode':>8}")
     for bits in (4, 8):
         codec = fit_codec(f"int{bits}-range", train)
         symbols = codec.grid.symbols(held_out)
         table = starts(codec.frequencies, bits)
         for name, coder in _coders(bits, train, codec.grid, table).items():
             _print_line(f"{bits} bits: {name}", coder, symbols)
-        print(f"{f'{bits} bits: entropy by the tables':42}{_information(table, symbols) / 8:12.2f}")
+        print(f"{f'{bits} bits: entropy by the tables':46}{_information(table, symbols) / 8:12.2f}")
     _print_tables(train, held_out)
 
 
@@ -111,7 +111,7 @@ def _print_line(name: str, coder: Coder, symbols: Symbols) -> None:
     sizes = [len(row) for row in rows]
     encode_us = _us_a_row(coder.encode, list(symbols[:N_TIMED]))
     decode_us = _us_a_row(coder.decode, rows[:N_TIMED])
-    print(f"{name:42}{np.mean(sizes):12.2f}{max(sizes):9d}{encode_us:11.1f}{decode_us:8.1f}", flush=True)
+    print(f"{name:46}{np.mean(sizes):12.2f}{max(sizes):9d}{encode_us:11.1f}{decode_us:8.1f}", flush=True)
 
 
 def _us_a_row(work: Callable[[object], object], rows: Sequence[object]) -> float:
@@ -245,7 +245,7 @@ def _information(table: npt.NDArray[np.int64], symbols: Symbols) -> float:
 
 def _print_tables(train: npt.NDArray[np.float32], held_out: npt.NDArray[np.float32]) -> None:
     """What 17 frequencies for a feature of 8 bits cost against 256."""
-    print(f"{'8 bits, entropy in bytes a row':42}{'17 a feature':>12}{'256':>9}")
+    print(f"{'8 bits, entropy in bytes a row':46}{'17 a feature':>12}{'256':>9}")
     for n in (len(train), FEW):
         grid = fit_codec("int8", train[:n]).grid
         fitted, symbols = grid.symbols(train[:n]), grid.symbols(held_out)
@@ -253,7 +253,7 @@ def _print_tables(train: npt.NDArray[np.float32], held_out: npt.NDArray[np.float
         shares = counts / counts.sum(1, keepdims=True)
         each = -np.log2(shares[np.arange(symbols.shape[1]), symbols]).sum(1).mean()
         ours = _information(starts(fit_frequencies(fitted, 8), 8), symbols)
-        print(f"{f'fitted to {n}':42}{ours / 8:12.2f}{each / 8:9.2f}")
+        print(f"{f'fitted to {n}':46}{ours / 8:12.2f}{each / 8:9.2f}")
 
 
 if __name__ == "__main__":

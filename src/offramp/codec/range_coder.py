@@ -4,7 +4,10 @@ The message is a number in [0, 255/256), its bytes the digits behind the point; 
 left out. Each symbol narrows an interval [low, low + range) by its share of the probability, and the message
 is the number with the fewest bytes inside. That a first byte of 255 never occurs leaves room for an escape.
 
-Why not a library: see `python -m benchmarks.entropy`.
+Why not a library: constriction's range coder ends on 32-bit words, so 40 features of 4 bits take 16.10 bytes
+instead of 14.34, and 8 take 4.62 instead of 3.93 (`python -m benchmarks.entropy --data mnist`). Its shortest
+bytes that still decode are as few as ours and have to be searched for; and its tables are made from floats,
+which a microcontroller would have to repeat exactly. In C this coder is 30 lines (docs/formats/codecs.md).
 """
 
 from __future__ import annotations
