@@ -50,9 +50,10 @@ PUBLIC = {
         difference evaluated judged outcomes_of rules_of share sweep verdicts verdicts_of with_rules
     """,
     "report": """
-        Candidate Choice Estimate NetworkRecord Result Row accuracy_against_bytes accuracy_margin confidence
-        findings html_page markdown_page markdown_table networks_table printable read_result render_page
-        results_table threshold_sweep to_json write_markdown
+        Candidate Choice CodecPoint Estimate NetworkRecord Picture Result Row Section
+        accuracy_against_bytes accuracy_margin codec_figure confidence findings html_page markdown_page
+        markdown_table networks_table printable read_result reliability_figure render_page results_table
+        risk_figure section_page threshold_figure threshold_sweep to_json write_markdown
     """,
     "runtime": """
         Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network Scores ShapedLink TailServer edge_scores

@@ -14,7 +14,7 @@ from offramp.report import (
     confidence,
     threshold_sweep,
 )
-from offramp.report.figures import INK
+from offramp.report.svg import INK
 
 
 def figures(result: Result) -> list[str]:
@@ -26,6 +26,7 @@ def test_figures_are_svg_elements_in_the_ink_of_the_page(result: Result) -> None
         assert ElementTree.fromstring(svg).tag.endswith("svg")
         assert "currentColor" in svg
         assert INK not in svg
+        assert "DejaVu" not in svg
 
 
 def test_ids_are_unique_over_all_figures_and_every_reference_has_its_id(result: Result) -> None:

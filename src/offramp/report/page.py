@@ -10,25 +10,33 @@ from offramp.report.findings import costs_table, findings
 from offramp.report.result import Result, accuracy_margin
 from offramp.report.table import CHOSEN, COLUMNS, NETWORK_COLUMNS, choice_table
 
+LAYOUT = "layout.html.j2"
 
-def render_page(package: str, **values: Any) -> str:
-    """`page.html.j2` of the package with these values.
+
+def render_page(package: str, template: str = "page.html.j2", **values: Any) -> str:
+    """A template of the package with these values; it may extend `layout.html.j2`, which is ours.
 
     Raises:
         MissingDependencyError: jinja2 is not installed.
     """
     try:
-        from jinja2 import Environment, StrictUndefined
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
     except ImportError as error:
         raise MissingDependencyError(
             "the page needs jinja2, which is not installed; run: pip install 'offramp[report]'"
         ) from error
 
+    def source(name: str) -> str:
+        return files(__package__ if name == LAYOUT else package).joinpath(name).read_text("utf-8")
+
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(source),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    template = environment.from_string(files(package).joinpath("page.html.j2").read_text("utf-8"))
-    return template.render(**values)
+    return environment.get_template(template).render(**values)
 
 
 def html_page(result: Result) -> str:
@@ -38,7 +46,8 @@ def html_page(result: Result) -> str:
         MissingDependencyError: jinja2 or matplotlib is not installed.
     """
     return render_page(
-        "offramp.report",
+        __package__,
+        title=result.title,
         result=result,
         columns=COLUMNS,
         groups=_groups(result),
