@@ -63,8 +63,9 @@ PUBLIC = {
         Budget Candidate Entry Found Results Settings Space Standing Training read_results search
     """,
     "train": """
-        Accuracies Distillation Epoch History Job Pool RECIPES Recipe Samples Teacher Trained Trainers
-        Watch Work evaluate expected_s fit fit_each fit_many initialise run_each teacher_job train_teacher
+        Accuracies Distillation Epoch Finetuned History Job Pool RECIPES Recipe Samples Teacher Trained
+        Trainers Watch Work evaluate expected_s finetune_for_codec fit fit_each fit_many initialise
+        run_each teacher_job train_teacher
     """,
     "system": "AUTO",
     "wire": """

@@ -2,6 +2,7 @@
 
 from offramp.train.distil import Distillation
 from offramp.train.evaluate import Accuracies, evaluate
+from offramp.train.finetune import Finetuned, finetune_for_codec
 from offramp.train.fit import fit
 from offramp.train.history import Epoch, History
 from offramp.train.initialise import initialise
@@ -17,6 +18,7 @@ __all__ = [
     "Accuracies",
     "Distillation",
     "Epoch",
+    "Finetuned",
     "History",
     "Job",
     "Pool",
@@ -29,6 +31,7 @@ __all__ = [
     "Work",
     "evaluate",
     "expected_s",
+    "finetune_for_codec",
     "fit",
     "fit_each",
     "fit_many",

@@ -27,6 +27,8 @@ from offramp.train.run import Keeper, Run, run_identity
 from offramp.train.samples import Pair, Samples
 from offramp.train.stages import Lesson, TakeStep, stages
 
+Progress = bool | Callable[[Epoch], None] | Watch
+
 
 def fit(
     model: nn.Module,
@@ -41,7 +43,8 @@ def fit(
     distillation: Distillation | None = None,
     initialise: bool = True,
     fused: bool = True,
-    progress: bool | Callable[[Epoch], None] | Watch = True,
+    progress: Progress = True,
+    before_epoch: Callable[[Tensor], None] | None = None,
 ) -> History:
     """Train the model in place and give its history.
 
@@ -64,6 +67,9 @@ def fit(
             self-distillation where they are trained with the rest. The history says which it was.
         progress: True shows a bar if stderr is a terminal; a function is called after each epoch instead, a
             `Watch` is told of every step.
+        before_epoch: called with the preprocessed training samples (n, n_features) before each epoch in which
+            more than exits is trained. What it changes must follow from the model's `state_dict` and be in
+            it, or a resumed run ends otherwise.
 
     Raises:
         ConfigError: the model or the teacher's scores do not fit the data, the model is not on the CPU, the
@@ -99,7 +105,7 @@ def fit(
                 x, y = train
                 train = x, torch.from_numpy(distillation.targets(y.numpy(), n_classes=len(dataset.classes)))
             keeper = Keeper(folder, identity, checkpoint_every_s, checkpoint_every_steps)
-            _train(run, train, validation, keeper, _watch(progress))
+            _train(run, train, validation, keeper, _watch(progress), before_epoch)
     return run.history()
 
 
@@ -112,13 +118,20 @@ def _check_on_cpu(model: nn.Module) -> None:
         )
 
 
-def _watch(progress: bool | Callable[[Epoch], None] | Watch) -> Watch:
+def _watch(progress: Progress) -> Watch:
     if isinstance(progress, Watch):
         return progress
     return EachEpoch(progress) if callable(progress) else ProgressBar(shown=progress)
 
 
-def _train(run: Run, train: Lesson, validation: Pair, keeper: Keeper, watch: Watch) -> None:
+def _train(
+    run: Run,
+    train: Lesson,
+    validation: Pair,
+    keeper: Keeper,
+    watch: Watch,
+    before_epoch: Callable[[Tensor], None] | None,
+) -> None:
     n_samples = len(train[1])
     n_batches = math.ceil(n_samples / run.recipe.batch_size)
     run.model.train()
@@ -130,6 +143,8 @@ def _train(run: Run, train: Lesson, validation: Pair, keeper: Keeper, watch: Wat
             take_step = stage.steps(run.optimizer, train)
             while run.stage is stage and len(run.epochs) < run.recipe.epochs:
                 started = time.monotonic() - run.seconds
+                if before_epoch is not None and run.batch == 0 and stage.phase != "exits":
+                    before_epoch(train[0])
                 learning_rate = _train_epoch(run, take_step, n_samples, keeper, watch, started)
                 accuracies = evaluate(run.model, *validation)
                 epoch = Epoch(
