@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -6,18 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from offramp.bundle import Preprocessing
-from offramp.cli.run import sample_from_json
+from offramp.bundle import InnerExit, LinearLayer, Part, read, write
+from offramp.bundle.layers import widths
 from offramp.data import load
 from offramp.errors import DataError
+from offramp.exits import ExitRule, profile_of
+from offramp.runtime import Network
 
 Cli = Callable[..., Any]
-
-DIGIT = Preprocessing((2, 3), "uint8")
-TABLE = Preprocessing((3,), "float32")
 
 
 @pytest.mark.parametrize("mode", ["local", "remote", "split", "split+exit"])
@@ -189,38 +187,96 @@ def test_data_of_another_shape_is_one_line(cli: Cli, bundle: Path, tmp_path: Pat
     assert "shape (5,); this network reads (8, 8)" in outcome.err
 
 
-@given(st.lists(st.lists(st.integers(0, 255), min_size=3, max_size=3), min_size=2, max_size=2))
-def test_every_uint8_sample_survives_json(values: list[list[int]]) -> None:
-    sample = sample_from_json(json.dumps(values).encode(), DIGIT)
-    assert sample.dtype == np.uint8
-    assert sample.tolist() == values
+def answers_of(outcome: Any) -> list[dict[str, Any]]:
+    """The lines without what differs from run to run, and without the last digits."""
+    lines = [json.loads(line) for line in outcome.out.splitlines()]
+    return [
+        {name: value for name, value in line.items() if name not in ("latency_s", "confidence")}
+        for line in lines
+    ]
 
 
-@given(st.binary(max_size=40) | st.from_regex(r"[\[\]0-9., -]*").map(str.encode))
-def test_any_bytes_give_a_sample_or_a_data_error(line: bytes) -> None:
-    try:
-        sample = sample_from_json(line, TABLE)
-    except DataError:
-        return
-    assert sample.shape == (3,)
-    assert np.isfinite(sample).all()
+@pytest.mark.parametrize("mode", ["local", "remote", "split", "split+exit"])
+def test_batches_give_the_same_answers_in_the_same_order(
+    cli: Cli, bundle: Path, tail: str, mode: str
+) -> None:
+    arguments = ("run", bundle, "--tail", tail, "--mode", mode, "--data", "digits", "--limit", 50)
+    alone, together = cli(*arguments), cli(*arguments, "--batch", 16)
+    assert together.status == 0, together.err
+    assert len(answers_of(together)) == 50
+    assert answers_of(together) == answers_of(alone)
+    for outcome in (alone, together):
+        rate = outcome.err.split(", ")[-1]
+        assert rate.endswith(" samples/s\n")
+        assert float(rate.split()[0].replace(",", "")) > 1
 
 
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("[1, 2, 1e300]", "too large for float32"),
-        ("[1, 2, null]", "object (3,)"),
-        ('["1", "2", "3"]', "<U1 (3,)"),
-        ("[true, false, true]", "bool (3,)"),
-        ("[[1, 2], [3]]", "no nested lists of numbers"),
-        ("[1, 2, NaN]", "no nested lists of numbers"),
-        ("[" * 100_000, "no nested lists of numbers"),
-    ],
-    ids=["overflow", "null", "text", "booleans", "ragged", "NaN", "deep"],
-)
-def test_what_is_no_sample_is_named(line: str, words: str) -> None:
-    with pytest.raises(DataError) as error:
-        sample_from_json(line.encode(), TABLE)
-    assert words in str(error.value)
-    assert len(str(error.value)) < 300
+def test_blocks_of_lines_lose_only_what_cannot_be_answered(offramp: Cli, tmp_path: Path, cli: Cli) -> None:
+    table = tmp_path / "table.csv"
+    rows = (f"{i % 7},{i % 5},{i % 3},{'xy'[i % 2]}" for i in range(200))
+    table.write_text("\n".join(["a,b,c,state", *rows]), encoding="utf-8")
+    widths = ("--neurons", "auto,8,auto", "--epochs", 1)
+    assert cli("train", "--data", table, "--label", "state", "-o", tmp_path / "m", *widths).status == 0
+    text = "[1,2,3]\nnonsense\n[3e38,-3e38,3e38]\n[4,5,6]\n[5,6,7]\n\n[6,7,8]\n[7,8,9]\n"
+    outcome = offramp("run", tmp_path / "m", "--mode", "local", "--batch", 3, "--limit", 4, stdin=text)
+    assert [json.loads(line)["id"] for line in outcome.out.splitlines()] == [1, 4, 5, 7]
+    told = outcome.err.splitlines()
+    assert told[0].startswith("line 2 skipped: no nested lists of numbers")
+    assert told[1].startswith("line 3 skipped: sample 0 of 1 holds NaN, infinity or a value too large")
+    assert told[-1] == "error: lines skipped: 2, as said above; every other one was answered"
+
+
+def with_inner_exit(bundle: Path, folder: Path) -> Path:
+    """The bundle with an exit in the head that knows one class, and is sure of it half of the time."""
+    whole = read(bundle)
+    n_in = widths(whole.parts["head"].layers[:1])[1]
+    bias = np.zeros(10, np.float32)
+    weight = np.zeros((10, n_in), np.float32)
+    weight[3] = 1
+    part = Part((LinearLayer(n_in, 10, True),), {"0.weight": weight, "0.bias": bias})
+    x, _ = load("digits").split("calibration")
+    scores = Network(part)(Network(whole.parts["head"], stop=1)(whole.preprocessing(x)))
+    rule = ExitRule(float(np.median(ExitRule(0).confidence(scores))))
+    write(dataclasses.replace(whole, inner_exits=(InnerExit("head", 1, part, rule),)), folder)
+    return folder
+
+
+def test_the_inner_exits_that_are_here_answer(cli: Cli, bundle: Path, tail: str, tmp_path: Path) -> None:
+    made = with_inner_exit(bundle, tmp_path / "made")
+    (made / "tail.safetensors").unlink()
+    outcome = cli("run", made, "--tail", tail, "--data", "digits", "--batch", 32, "--limit", 100)
+    assert outcome.status == 0, outcome.err
+    lines = [json.loads(line) for line in outcome.out.splitlines()]
+    inner = [line for line in lines if line.get("exit") == "exit-head-1"]
+    assert 20 < len(inner) < 80
+    assert {(line["source"], line["payload_bytes"]) for line in inner} == {("exit", 0)}
+    assert {line.get("exit") for line in lines} == {"exit-head-1", "exit", None}
+    assert all(("exit" in line) == (line["source"] == "exit") for line in lines)
+    assert f"exit-head-1 {len(inner) / 100:.1%}" in outcome.err
+
+    (made / "exit-head-1.safetensors").unlink()
+    without = cli("run", made, "--tail", tail, "--data", "digits", "--limit", 100)
+    assert "exit-head-1" not in without.out
+
+
+def test_drift_is_told_once_and_stands_in_the_summary(
+    offramp: Cli, bundle: Path, tail: str, tmp_path: Path
+) -> None:
+    whole = read(bundle)
+    x, _ = load("digits").split("calibration")
+    features = Network(whole.parts["head"])(whole.preprocessing(x))
+    confidences = whole.exit_rule.confidence(Network(whole.parts["exit"])(features))
+    rule = dataclasses.replace(whole.exit_rule, profile=profile_of(confidences))
+    write(dataclasses.replace(whole, exit_rule=rule), tmp_path / "watched")
+    noise = np.random.default_rng(0).integers(0, 17, (300, 8, 8))
+    text = "".join(f"{sample.tolist()}\n" for sample in noise)
+    arguments = ("run", tmp_path / "watched", "--tail", tail, "--batch", 50)
+    drifted = offramp(*arguments, "--drift-alarm-every", 1000, stdin=text)
+    assert drifted.status == 0
+    told, summary = drifted.err.splitlines()
+    assert told.startswith("drift: after ")
+    assert "the confidences of exit no longer look like those of its calibration" in told
+    assert "(a false alarm once in 1,000 samples)" in told
+    assert ", drift alarms " in summary
+    off = offramp(*arguments, "--drift-alarm-every", 0, stdin=text)
+    assert "drift" not in off.err

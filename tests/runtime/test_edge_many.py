@@ -253,6 +253,15 @@ def test_the_sample_that_overflows_is_named(workshop, dead, mode):
         edge.infer_many(samples)
 
 
+def test_the_sample_that_cannot_be_scaled_is_named(workshop):
+    floats = workshop.bundle(preprocessing=workshop.preprocessing((16,), "float32", scale=1e38))
+    samples = np.zeros((400, 16), np.float32)
+    samples[298] = 1e38
+    text = "^from sample 256 on: sample 42 of 144 holds NaN, infinity or a value too large"
+    with Edge(floats, mode="local") as edge, pytest.raises(DataError, match=text):
+        edge.infer_many(samples)
+
+
 def test_a_closed_edge_answers_no_batch(bundle, workshop):
     edge = Edge(bundle, mode="local")
     edge.close()

@@ -128,6 +128,10 @@ class Answers:
             which = "this sample" if self._of == 1 else f"sample {row} of {self._of}"
             raise DataError(f"{what} on {which}; look for values far outside the data")
 
+    def placed(self, error: DataError) -> DataError:
+        """An error that counts these samples from 0, with the number of the first of them."""
+        return DataError(f"from sample {self._first} on: {error}") if self._first else error
+
     def in_order(self) -> list[Answer]:
         """One answer for each sample; all of them must be known."""
         return [answer for answer in self._answers if answer is not None]

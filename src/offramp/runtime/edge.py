@@ -206,7 +206,11 @@ class Edge:
     def _passage(self, raw: npt.NDArray[Any], answers: Answers) -> Passage:
         """What the head makes of raw samples, and in mode "split+exit" who leaves by an exit."""
         assert self._head is not None, "it is needed, or there is nothing to fall back on"
-        passage = self._head(self._bundle.preprocessing(raw))
+        try:
+            inputs = self._bundle.preprocessing(raw)
+        except DataError as error:
+            raise answers.placed(error) from error
+        passage = self._head(inputs)
         if len(passage.rows):
             answers.check_finite(passage.rows, passage.outputs, "the head overflows")
         for name, watch in self._watches.items():

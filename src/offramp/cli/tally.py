@@ -1,0 +1,171 @@
+"""Samples that come one after the other, their answers, and what is to be said of them all."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from offramp.bundle import Preprocessing
+from offramp.cli.console import note
+from offramp.errors import DataError, TailRefusedError
+from offramp.runtime import Answer, Edge
+
+
+class Sample(NamedTuple):
+    """A raw sample, its number in the data set or its line, and its class where that is known."""
+
+    id: int
+    raw: npt.NDArray[Any]
+    truth: str | None = None
+
+
+def sample_from_json(line: bytes, preprocessing: Preprocessing) -> npt.NDArray[Any]:
+    """The raw sample in a line of JSON, in the type and shape that the network reads.
+
+    Raises:
+        DataError: no JSON, no numbers, or numbers of another range or shape.
+    """
+    wanted = f"{preprocessing.dtype} {preprocessing.shape}"
+    try:
+        values = np.asarray(msgspec.json.decode(line))
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise DataError(f"no nested lists of numbers ({error}); give {wanted}") from error
+    kinds = "iu" if preprocessing.dtype == "uint8" else "iuf"
+    if values.shape != preprocessing.shape or values.dtype.kind not in kinds:
+        raise DataError(f"{values.dtype} {values.shape}; give {wanted} as nested lists")
+    if preprocessing.dtype == "uint8" and (values.min() < 0 or values.max() > 255):
+        raise DataError(f"values {values.min()}..{values.max()}; give {wanted}, so 0..255")
+    with np.errstate(over="ignore"):  # an infinity is named below
+        sample = values.astype(preprocessing.dtype)
+    if not np.isfinite(sample).all():
+        raise DataError(f"a value too large for float32; give {wanted}")
+    return sample
+
+
+@dataclass
+class Tally:
+    """What a run has seen so far."""
+
+    n_correct: int = 0
+    n_labelled: int = 0
+    n_skipped: int = 0
+    payload_bytes: int = 0
+    n_refused: int = 0
+    n_drift_alarms: int = 0
+    answering_s: float = 0.0  # without reading and printing
+    reason: str = ""  # of the last fallback
+    latencies_s: list[float] = field(default_factory=list)
+    sources: Counter[str] = field(default_factory=Counter)
+
+    def count(self, sample: Sample, answer: Answer) -> dict[str, Any]:
+        """Count an answer; gives its line of output."""
+        self.latencies_s.append(answer.latency_s)
+        exit = answer.exit if answer.source == "exit" else None
+        self.sources[exit or answer.source] += 1
+        self.payload_bytes += answer.payload_bytes
+        line = {
+            "id": sample.id,
+            "label": answer.label,
+            "class": answer.name,
+            "confidence": answer.confidence,
+            "source": answer.source,
+            "latency_s": answer.latency_s,
+            "payload_bytes": answer.payload_bytes,
+        }
+        if answer.exit is not None:
+            line["exit"] = answer.exit
+        if answer.reason is not None:
+            line["reason"] = self.reason = answer.reason
+            self.n_refused += isinstance(answer.fault, TailRefusedError)
+        if sample.truth is not None:
+            line["correct"] = answer.name == sample.truth
+            self.n_labelled += 1
+            self.n_correct += answer.name == sample.truth
+        return line
+
+    def readable(self, lines: Iterable[bytes], preprocessing: Preprocessing) -> Iterator[Sample]:
+        """The samples in lines of JSON; a line that holds none is told of, counted and left out."""
+        for number, line in enumerate(lines, start=1):
+            if line.isspace():
+                continue
+            try:
+                yield Sample(number, sample_from_json(line, preprocessing))
+            except DataError as error:
+                self.skip(number, error)
+
+    def answered(
+        self, samples: Iterator[Sample], edge: Edge, *, batch: int, limit: int | None, skipping: bool
+    ) -> Iterator[tuple[Sample, Answer]]:
+        """The samples with their answers, in order.
+
+        Args:
+            batch: how many are answered together.
+            limit: of answers.
+            skipping: one that overflows is left out, as an unreadable line is; else it raises DataError.
+        """
+        n_left = sys.maxsize if limit is None else limit
+        while block := list(islice(samples, min(batch, n_left))):
+            started = time.perf_counter()
+            answers = self._answers(block, edge, skipping)
+            self.answering_s += time.perf_counter() - started
+            n_left -= len(answers)
+            yield from answers
+
+    def _answers(self, block: list[Sample], edge: Edge, skipping: bool) -> list[tuple[Sample, Answer]]:
+        try:
+            if len(block) == 1:
+                return [(block[0], edge.infer(block[0].raw))]
+            answers = edge.infer_many(np.stack([sample.raw for sample in block]))
+            return list(zip(block, answers, strict=True))
+        except DataError as error:
+            if not skipping:
+                raise
+            if len(block) == 1:
+                self.skip(block[0].id, error)
+                return []
+        # Which of them it was shows when each is asked alone.
+        return [pair for sample in block for pair in self._answers([sample], edge, skipping)]
+
+    def skip(self, line: int, error: DataError) -> None:
+        self.n_skipped += 1
+        note(f"line {line} skipped: {error}")
+
+    def check(self) -> None:
+        """Raise where a run that came to its end has failed all the same.
+
+        Raises:
+            DataError: lines were skipped.
+            TailRefusedError: the tail is there, and took none of the offloads.
+        """
+        n_offloads = self.sources["tail"] + self.sources["fallback"]
+        if self.n_refused and self.n_refused == n_offloads:
+            raise TailRefusedError(f"all {n_offloads} offloads were refused: {self.reason}")
+        if self.n_skipped:
+            raise DataError(f"lines skipped: {self.n_skipped}, as said above; every other one was answered")
+
+    def summary(self) -> str:
+        """One line for people."""
+        n = len(self.latencies_s)
+        if n == 0:
+            return "no sample answered"
+        p50, p99 = 1000 * np.quantile(self.latencies_s, [0.5, 0.99])
+        parts = [f"{n:,} answered"]
+        if self.n_labelled:
+            parts.append(f"accuracy {self.n_correct / self.n_labelled:.2%}")
+        parts += [
+            f"{source} {count / n:.1%}" + (f" ({self.reason})" if source == "fallback" else "")
+            for source, count in self.sources.most_common()
+        ]
+        parts.append(f"{self.payload_bytes / n:.1f} payload bytes a sample")
+        parts.append(f"latency p50 {p50:.3g} ms, p99 {p99:.3g} ms")
+        parts.append(f"{n / max(self.answering_s, 1e-9):,.0f} samples/s")
+        if self.n_drift_alarms:
+            parts.append(f"drift alarms {self.n_drift_alarms}")
+        return ", ".join(parts)
