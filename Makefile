@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find native -type f)
 
-.PHONY: help install demo test lint bench reproduce compare search-evidence system docs clean
+.PHONY: help install demo test lint bench reproduce certify compare search-evidence system docs clean
 
 help:
 	@echo "make demo             train dense and sparse split networks on digits and send the test set over a slow link"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint             ruff, mypy, import contracts"
 	@echo "make bench            kernels and training step against Torch and sparse peers; writes docs/results/performance.md"
 	@echo "make reproduce        the 30 networks of the paper's tables on MNIST, 5 seeds; writes docs/results/paper.md"
+	@echo "make certify          certified thresholds against their promises, 1,000 times on MNIST; writes certify.json"
 	@echo "make compare          sparse networks of the paper beside other ways to as many edges; writes docs/results/comparisons.md"
 	@echo "make search-evidence  three searches of 8 minutes, and what they found beside the paper's dense rows; writes docs/results/search.md"
 	@echo "make system           the demo on MNIST: sparse against dense networks of equal accuracy; writes docs/results/system.md"
@@ -49,6 +50,9 @@ docs: install
 
 reproduce: install
 	$(BIN)/offramp reproduce --seeds 5 --markdown docs/results/paper.md
+
+certify: install
+	$(BIN)/offramp certify --json-file certify.json --markdown docs/results/certify.md
 
 compare: install
 	$(BIN)/offramp compare --markdown docs/results/comparisons.md

@@ -25,6 +25,10 @@ PUBLIC = {
         gather html_page markdown_page misprint_words misprints recipe_named reproduce select_rows spread
         verdict write_files write_markdown
     """,
+    "experiments.certificates": """
+        Beside Interval Judged Row Settings Study Way findings peers_table study_certificates table
+        write_study write_study_page
+    """,
     "experiments.rivals": """
         Comparison Contender METHODS Method Rival accuracy_table compare contenders differences_table
         findings write_comparison write_comparison_page

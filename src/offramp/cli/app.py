@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import offramp
+from offramp.cli.certify import certify
 from offramp.cli.compare import compare
 from offramp.cli.console import out
 from offramp.cli.demo import demo
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # offramp.cli.entry has its own way with errors
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, train, inspect, serve, run, reproduce, compare, search, search_evidence):
+for command in (demo, train, inspect, serve, run, reproduce, certify, compare, search, search_evidence):
     app.command()(command)
 
 
