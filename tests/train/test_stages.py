@@ -275,7 +275,7 @@ def test_inner_exits_and_an_encoder_learn(blobs: Dataset, preprocessing: Preproc
         recipe = dataclasses.replace(COSINE, epochs=60, exits=way)
         last = fit(_inner(), blobs, recipe, preprocessing=preprocessing).epochs[-1]
         assert last.exit_accuracy is not None
-        assert min(last.tail_accuracy, last.exit_accuracy, last.inner_accuracies["exit-tail-3"]) > 0.85
+        assert min(last.tail_accuracy, last.exit_accuracy, last.inner_accuracies["exit-tail-3"]) > 0.7
         assert last.inner_accuracies["exit-head-2"] > 0.5  # reads 12 features of random edges
 
 

@@ -21,14 +21,14 @@ _NO_WIDTHS: Mapping[str, Sequence[int]] = MappingProxyType({})
 class Bottleneck:
     """An encoder from the features to few values and a decoder back, as `split_at` builds them.
 
-    The encoder ends in a ReLU if asked for, the decoder in one always, so the tail reads what it would read
-    without them: features that are not negative.
+    The decoder ends in a ReLU, so the tail reads what it would read without it: features that are not
+    negative.
 
     Args:
         width: values on the wire.
         out_degrees: of encoder and decoder, None for dense ones.
         pattern, block, seed: as in `MLP`.
-        relu: whether the values on the wire are not negative.
+        relu: a ReLU behind the encoder: many values are 0, which short codes like, and fewer say anything.
 
     Source: E and D of arXiv:2407.11763, section IV.
     """
@@ -38,7 +38,7 @@ class Bottleneck:
     pattern: str | PatternSpec = "random"
     block: tuple[int, int] | None = None
     seed: int = 0
-    relu: bool = True
+    relu: bool = False
 
     def modules(self, n_features: int) -> tuple[nn.Sequential, list[nn.Module]]:
         """The encoder, and the layers of the decoder.

@@ -23,7 +23,7 @@ from offramp.train.distil import Distillation
 from offramp.train.fit import Progress, fit
 from offramp.train.history import History
 from offramp.train.recipe import Recipe
-from offramp.train.samples import Samples
+from offramp.train.samples import KEPT_BYTES, Samples
 
 EPOCHS = 5
 _BITS = {"int8": 8, "int4": 4}  # of the first halves of names
@@ -79,7 +79,7 @@ def finetune_for_codec(
             f"codec {codec!r} has no levels to train for; use one of"
             f" {', '.join(name for name in CODECS if name.startswith('int'))}"
         )
-    samples = dataset if isinstance(dataset, Samples) else Samples(dataset)
+    samples = dataset if isinstance(dataset, Samples) else Samples(dataset, keep_bytes=KEPT_BYTES)
     x, _ = samples.of(recipe.splits, preprocessing)
     fake = FakeQuantise(_sent(model, x[:1]).shape[1], bits)
     encoder = nn.Sequential(fake) if model.encoder is None else nn.Sequential(model.encoder, fake)
