@@ -19,6 +19,7 @@ from offramp.errors import ConfigError
 from offramp.exits.guarantee import empirical_threshold
 from offramp.pattern import BLOCK_COSTS, fastest_block, feasible_out_degrees, largest_block
 from offramp.plan.judgement import judged, rules_of
+from offramp.system import training
 from offramp.system.design import Design, padded_width, resolve
 
 Cli = Callable[..., Any]
@@ -173,7 +174,10 @@ def test_a_bundle_is_replaced_only_when_asked(cli: Cli, tmp_path: Path) -> None:
         (["--block", "4"], "'4' is no block"),
         (["--recipe", "secret"], "unknown recipe 'secret'; use one of paper, cosine"),
         (["--codec", "int2"], "codec 'int2'"),
-        (["--inner-exits", "cut-2"], "'cut-2' is no place of an inner exit, or named twice; write head-2,tail"),
+        (
+            ["--inner-exits", "cut-2"],
+            "'cut-2' is no place of an inner exit, or named twice; write head-2,tail",
+        ),
         (["--inner-exits", "head-1,head-1"], "'head-1' is no place of an inner exit, or named twice"),
         (["--inner-exits", "head-9"], "head-9"),
         (["--cut", "9"], "a cut after 9 of"),
@@ -315,3 +319,34 @@ def test_the_threshold_is_set_with_features_as_they_arrive(cli: Cli, tmp_path: P
     _, evidence = empirical_threshold(told, max_accuracy_drop=0)
     assert bundle.exit_rule.evidence["tail_accuracy"] == evidence["tail_accuracy"]
     assert bundle.exit_rule.evidence["exit_rate"] == evidence["exit_rate"]
+
+
+def test_fine_tuning_for_a_codec_goes_on_from_the_training(cli: Cli, tmp_path: Path) -> None:
+    settings = ("--neurons", "auto,8,auto", "--epochs", 2, "--codec", "int4-zeros", "--quantise-epochs", 3)
+    outcome = cli("train", "-o", tmp_path / "m", *settings)
+    assert outcome.status == 0, outcome.err
+    bundle = read(tmp_path / "m")
+    assert bundle.codec.name == "int4-zeros"
+    assert [one["epoch"] for one in bundle.training["history"]] == [1, 2, 3, 4, 5]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["m"]  # both checkpoints are gone
+
+
+def test_an_interrupted_fine_tuning_goes_on(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ("--neurons", "auto,8,auto", "--epochs", 2, "--codec", "int4", "--quantise-epochs", 2)
+    assert cli("train", "-o", tmp_path / "whole", *settings).status == 0
+    finetune = training.finetune_for_codec
+
+    def interrupted(*args: Any, progress: Any, **kwargs: Any) -> Any:
+        def stop(epoch: Any) -> None:
+            raise KeyboardInterrupt
+
+        return finetune(*args, progress=stop, **kwargs)
+
+    monkeypatch.setattr("offramp.system.training.finetune_for_codec", interrupted)
+    assert cli("train", "-o", tmp_path / "m", *settings).status == 130
+    monkeypatch.undo()
+    outcome = cli("train", "-o", tmp_path / "m", *settings)
+    assert outcome.status == 0, outcome.err
+    assert read(tmp_path / "m").tail == read(tmp_path / "whole").tail

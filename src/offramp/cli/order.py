@@ -9,8 +9,8 @@ from typing import Any
 from offramp.bundle import Bundle, part_bytes, write
 from offramp.data import Dataset, load
 from offramp.system.design import Design
-from offramp.system.lesson import Lesson, teacher_folder
-from offramp.system.training import train_bundle
+from offramp.system.lesson import Lesson
+from offramp.system.training import checkpoint_folders, train_bundle
 from offramp.train import Recipe, Watch
 
 
@@ -87,8 +87,8 @@ def bundle_name(path: Path) -> str:
 
 
 def discard(checkpoint: Path) -> None:
-    """Delete the checkpoint of a finished run, its teacher's too, and its folder if nothing else is in it."""
-    for folder in (teacher_folder(checkpoint), checkpoint):
+    """Delete the checkpoints of a finished run, and their folders if nothing else is in them."""
+    for folder in checkpoint_folders(checkpoint):
         for file in folder.glob("checkpoint.safetensors*"):
             file.unlink()
         with suppress(OSError):  # not empty: somebody else's files stay

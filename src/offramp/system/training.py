@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from offramp.bundle import Bundle, Part, Preprocessing, inner_exits
-from offramp.codec import fit_codec
+from offramp.codec import Codec, fit_codec
 from offramp.data import Dataset
 from offramp.exits import NEVER, ExitRule
 from offramp.exits.guarantee import empirical_threshold
@@ -14,9 +14,18 @@ from offramp.nn import to_parts
 from offramp.plan.judgement import judged, rules_of, with_rules
 from offramp.runtime import edge_scores
 from offramp.system.design import Design, untrained
-from offramp.system.lesson import Lesson
-from offramp.train import History, Recipe, Watch, fit
+from offramp.system.lesson import Lesson, teacher_folder
+from offramp.train import Distillation, History, Recipe, Watch, finetune_for_codec, fit
 from offramp.train.threads import torch_threads
+
+
+class _How(TypedDict):
+    """What training and fine-tuning have in common."""
+
+    preprocessing: Preprocessing
+    seed: int
+    distillation: Distillation | None
+    progress: bool | Watch
 
 
 def train_bundle(
@@ -47,25 +56,49 @@ def train_bundle(
         taught = None
         if lesson is not None:
             taught = lesson.taught(dataset, recipe, seed=seed, checkpoint=checkpoint, progress=progress)
-        history = fit(
-            model,
-            dataset,
-            recipe,
-            preprocessing=preprocessing,
-            seed=seed,
-            checkpoint=checkpoint,
-            distillation=None if taught is None else taught.distillation,
-            progress=progress,
-        )
-    bundle = _bundle(name, to_parts(model), dataset, preprocessing, design)
+        how: _How = {
+            "preprocessing": preprocessing,
+            "seed": seed,
+            "distillation": None if taught is None else taught.distillation,
+            "progress": progress,
+        }
+        history = fit(model, dataset, recipe, checkpoint=checkpoint, **how)
+        codec = None
+        if design.quantise_epochs:
+            tuned = finetune_for_codec(
+                model,
+                dataset,
+                recipe,
+                codec=design.codec,
+                epochs=design.quantise_epochs,
+                checkpoint=None if checkpoint is None else finetuning_folder(checkpoint),
+                **how,
+            )
+            history, codec = history.followed_by(tuned.history), tuned.codec
+    bundle = _bundle(name, to_parts(model), dataset, preprocessing, design, codec)
     record = _record(dataset, recipe, history) | ({} if taught is None else {"taught": taught.record})
     return _with_threshold(replace(bundle, training=record), dataset, design), history
 
 
+def checkpoint_folders(checkpoint: Path) -> tuple[Path, ...]:
+    """Where `train_bundle` keeps what is to go on: the inner ones first."""
+    return teacher_folder(checkpoint), finetuning_folder(checkpoint), checkpoint
+
+
+def finetuning_folder(checkpoint: Path) -> Path:
+    """Where the fine-tuning of a run is kept while it goes on."""
+    return checkpoint / "finetuning"
+
+
 def _bundle(
-    name: str, parts: Mapping[str, Part], dataset: Dataset, preprocessing: Preprocessing, design: Design
+    name: str,
+    parts: Mapping[str, Part],
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    design: Design,
+    codec: Codec | None,
 ) -> Bundle:
-    """The trained parts with the codec fitted to what they send; no exit answers yet."""
+    """The trained parts with the codec, if none is given fitted to what they send; no exit answers yet."""
     bundle = Bundle(
         name=name,
         preprocessing=preprocessing,
@@ -77,8 +110,10 @@ def _bundle(
         exit_rule=ExitRule(NEVER),
         inner_exits=inner_exits(parts, ExitRule(NEVER)),
     )
-    _, sent = edge_scores(bundle, dataset.split("train")[0])
-    return replace(bundle, codec=fit_codec(design.codec, sent))
+    if codec is None:
+        _, sent = edge_scores(bundle, dataset.split("train")[0])
+        codec = fit_codec(design.codec, sent)
+    return replace(bundle, codec=codec)
 
 
 def _with_threshold(bundle: Bundle, dataset: Dataset, design: Design) -> Bundle:

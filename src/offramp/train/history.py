@@ -1,7 +1,7 @@
 """What a training run went through."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from offramp.train.recipe import Phase
@@ -49,6 +49,12 @@ class History:
     def seconds(self) -> float:
         """Time of all epochs."""
         return sum(epoch.seconds for epoch in self.epochs)
+
+    def followed_by(self, other: "History") -> "History":
+        """This run and one that went on with its model, as one."""
+        n = len(self.epochs)
+        later = tuple(replace(epoch, epoch=n + epoch.epoch) for epoch in other.epochs)
+        return replace(self, fused=self.fused and other.fused, epochs=self.epochs + later)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
