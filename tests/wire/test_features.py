@@ -95,6 +95,14 @@ def test_a_coded_nan_is_refused():
         read_features(dataclasses.replace(request, inputs=(Tensor("features", row),)), n_features=4)
 
 
+def test_a_request_cannot_claim_more_rows_than_a_server_would_hold():
+    rows = np.zeros((1025, 16384), np.uint8)
+    request = dataclasses.replace(offload(shape="4096"), inputs=(Tensor("features", rows),))
+    with pytest.raises(WireError, match="1025 rows of 4096 features; send at most 1024 in a request"):
+        read_features(request, n_features=4096)
+    read_features(dataclasses.replace(request, inputs=(Tensor("features", rows[1:]),)), n_features=4096)
+
+
 def test_samples_come_back_as_they_are():
     sample = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     np.testing.assert_array_equal(read_samples(plain(sample), datatype="UINT8", shape=(2, 3)), sample)

@@ -13,6 +13,9 @@ from offramp.errors import WireError
 from offramp.wire.infer import InferRequest, InferResponse
 from offramp.wire.tensors import Array, Tensor
 
+MAX_DECODED_BYTES = 16 << 20
+"""The most that the rows of one request may take as float32."""
+
 _FLOATS = (FloatCodec("float32"), FloatCodec("float16"))
 _PLAIN = _FLOATS[0]
 
@@ -108,6 +111,10 @@ def _decoded(tensor: Tensor, request: InferRequest, n_features: int, own: Codec)
             f"tensor {tensor.name!r} has shape {tensor.array.shape}; {n_features} features as {codec.name}"
             f" are rows of at most {limit} bytes"
         )
+    n_rows = len(tensor.array)
+    if 4 * n_features * n_rows > MAX_DECODED_BYTES:  # a coded row may be a single byte
+        most = max(1, MAX_DECODED_BYTES // (4 * n_features))
+        raise WireError(f"{n_rows} rows of {n_features} features; send at most {most} in a request")
     return codec.decode_rows(tensor.array.view(np.uint8), n_features)
 
 
