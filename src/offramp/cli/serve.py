@@ -18,7 +18,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes any free one.")] = 8001,
     threads: Threads = 1,
-    max_batch: Annotated[int, typer.Option(min=1, help="Samples computed together at most.")] = 64,
+    max_batch: Annotated[int, typer.Option(min=1, help="Samples computed together at most.")] = 256,
     max_wait_s: Annotated[
         float, typer.Option(min=0, max=1, help="How long a sample may wait for others to be computed with.")
     ] = 0.002,
