@@ -37,6 +37,7 @@ def test_most_exits_are_those_of_a_way_with_a_guarantee(study: Study) -> None:
     rows = [
         replace(
             row,
+            never=0,
             exit_rate_mean={"ltt-holm": 0.9, "empirical": 0.99, "crc": 0.99}.get(row.way.method, 0.5),
         )
         for row in study.rows
@@ -44,6 +45,28 @@ def test_most_exits_are_those_of_a_way_with_a_guarantee(study: Study) -> None:
     told = [one for one in findings(replace(study, rows=tuple(rows))) if one.startswith("Most exits")]
     assert len(told) == 3
     assert all("90.0% for eps 0.5% (`ltt-holm binomial`)" in one for one in told)
+
+
+def test_trials_without_a_threshold_are_told(study: Study) -> None:
+    rows = [replace(row, never=2, exit_rate_mean=0.1) for row in study.rows]
+    assert "; in 2 trials nothing could be certified)" in findings(replace(study, rows=tuple(rows)))[-2]
+
+
+def test_what_the_peer_does_otherwise_is_explained(study: Study) -> None:
+    if not study.peers:
+        pytest.skip("MAPIE is not installed")
+    calm = [replace(one, fewer=0, more=0, gave_up=0) for one in study.peers]
+    told = findings(replace(study, peers=tuple(calm)))[-1]
+    assert told.endswith("fewer exits in 0. It never lets more samples exit than ours.")
+    worse = [
+        replace(one, fewer=3, gave_up=2 if one.peer.way.method == "mapie bonferroni_holm" else 1)
+        for one in calm
+    ]
+    told = findings(replace(study, peers=tuple(worse)))[-1]
+    assert "it counted up to one error more than there was" in told
+    assert "Its Holm correction takes no threshold in 2 trials where ours does" in told
+    more = [replace(one, more=1) for one in calm]
+    assert "It lets more samples exit in 5." in findings(replace(study, peers=tuple(more)))[-1]
 
 
 def test_without_the_peer_the_page_says_so(study: Study) -> None:

@@ -52,10 +52,12 @@ def study_page(study: Study, figure: str, csv: str) -> str:
             f"![{CAPTION}]({figure})",
             "",
             CAPTION,
+            "",
+            TABLE,
         ]
     }
     for measure in MEASURES:
-        sections[f"`{measure}`"] = [TABLE, "", *table_lines(table(study, measure))]
+        sections[f"`{measure}`"] = table_lines(table(study, measure))
     if study.peers:
         sections["Beside MAPIE"] = table_lines(peers_table(study))
     sections["How it was measured"] = [

@@ -6,6 +6,7 @@ the losses of the other two measures are a risk that one can define for it. It k
 """
 
 import warnings
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -28,6 +29,11 @@ PEER_METHODS = {
 def has_peer() -> bool:
     """Whether MAPIE is installed."""
     return find_spec("mapie") is not None
+
+
+def peer_version() -> dict[str, str]:
+    """Its version by its name; nothing where it is not installed."""
+    return {"mapie": version("mapie")} if has_peer() else {}
 
 
 def peer_threshold(

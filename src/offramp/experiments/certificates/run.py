@@ -8,7 +8,7 @@ from typing import Any
 
 from offramp.data import Dataset
 from offramp.experiments.certificates.network import judged_network
-from offramp.experiments.certificates.peer import has_peer
+from offramp.experiments.certificates.peer import has_peer, peer_version
 from offramp.experiments.certificates.study import Study, beside, rows_of
 from offramp.experiments.certificates.trials import all_thresholds
 from offramp.experiments.certificates.ways import all_ways, peer_pairs
@@ -81,5 +81,5 @@ def study_certificates(
         seed=settings.seed,
         command=command,
         seconds=time.monotonic() - started,
-        environment=environment,
+        environment={**environment, **peer_version()},
     )

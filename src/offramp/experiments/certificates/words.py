@@ -18,9 +18,9 @@ _MEASURES = {
 }
 
 TABLE = (
-    "Violations are trials whose risk in the population is larger than eps, with their 95% interval (Clopper"
-    " and Pearson). In the mean of the trials: exits, the share of the population that the exit answers, and"
-    " the risk. None: trials in which no threshold could be certified, so that the tail answers everything."
+    "In the tables, violations are trials whose risk in the population is larger than eps, with their 95%"
+    " interval (Clopper and Pearson). In the mean of the trials: exits, the share of the population that"
+    " the exit answers, and the risk. None: trials in which no threshold could be certified, so that the tail answers everything."
 )
 
 
@@ -131,7 +131,9 @@ def _best(study: Study) -> list[str]:
             rows = [r for r in study.of("probability") if (r.way.measure, r.way.eps) == (measure, eps)]
             most = max(row.exit_rate_mean for row in rows)
             names = [f"`{_name(row)}`" for row in rows if row.exit_rate_mean > most - 5e-4]
-            told.append(f"{most:.1%} for eps {eps:.1%} ({', '.join(names)})")
+            never = min(row.never for row in rows if row.exit_rate_mean == most)
+            none = f"; in {never:,} trials nothing could be certified" if never else ""
+            told.append(f"{most:.1%} for eps {eps:.1%} ({', '.join(names)}{none})")
         found.append(f"Most exits with a guarantee on {measure}: {'; '.join(told)}.")
     return found
 
@@ -143,19 +145,33 @@ def _peer(study: Study) -> list[str]:
     return [
         f"MAPIE's `BinaryClassificationController` on the same samples and thresholds (eps"
         f" {study.peers[0].peer.way.eps:.0%}), of {study.trials:,} trials: {told}."
-        + (_HOLM if any(one.gave_up for one in study.peers) else "")
-        + (_ROUNDING if any(one.fewer > one.gave_up for one in study.peers) else "")
+        f" {_more(study)}{_giving_up(study)}"
     ]
 
 
-_HOLM = (
-    " Where it takes none and ours one, a threshold in the grid had no answers, its p-value was NaN, and"
-    " Holm's correction, which begins at the smallest p-value, stopped at it."
-)
 _ROUNDING = (
-    " Where it lets fewer samples exit, it counted one error more than there was: it rounds n times the mean"
+    " Where it lets fewer exit, it counted up to one error more than there was: it rounds n times the mean"
     " up, and the mean had been rounded up already."
 )
+
+
+def _more(study: Study) -> str:
+    n = sum(one.more for one in study.peers)
+    told = "It never lets more samples exit than ours." if n == 0 else f"It lets more samples exit in {n:,}."
+    return told + (_ROUNDING if any(one.fewer > one.gave_up for one in study.peers) else "")
+
+
+def _giving_up(study: Study) -> str:
+    """Of Holm's correction, where it finds less than Bonferroni's, which it should never do."""
+    gave_up = {one.peer.way.method: one.gave_up for one in study.peers if one.ours.way.method != "ltt"}
+    holm, bonferroni = gave_up["mapie bonferroni_holm"], gave_up["mapie bonferroni"]
+    if holm <= bonferroni:
+        return ""
+    return (
+        f" Its Holm correction takes no threshold in {holm:,} trials where ours does, its Bonferroni"
+        f" correction, which is weaker, in {bonferroni:,}: where a threshold of the grid has no answers its"
+        " p-value is NaN, and Holm's, which begins at the smallest p-value, stops at it."
+    )
 
 
 def _beside(one: Beside) -> str:
