@@ -20,7 +20,8 @@ _MEASURES = {
 TABLE = (
     "In the tables, violations are trials whose risk in the population is larger than eps, with their 95%"
     " interval (Clopper and Pearson). In the mean of the trials: exits, the share of the population that"
-    " the exit answers, and the risk. None: trials in which no threshold could be certified, so that the tail answers everything."
+    " the exit answers, and the risk. None: trials in which no threshold could be certified, so that the"
+    " tail answers everything."
 )
 
 
