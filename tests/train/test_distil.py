@@ -184,6 +184,16 @@ def test_a_teacher_speaks_of_the_samples_in_the_order_of_training(
         scores = teacher.distillation(blobs, recipe, weight=0.3, temperature=2).scores
         np.testing.assert_allclose(scores, tail.numpy(), atol=1e-6)
         assert scores.dtype == np.float32
+    several = split_midpoint(MLP([16, 24, 24, 4]), inner_exits={"tail-2": ()})
+    scores = Teacher(several, preprocessing).scores(blobs, RECIPE)
+    with torch.no_grad():
+        tail = several(torch.from_numpy(preprocessing(blobs.split("train")[0])))[-1]
+    np.testing.assert_allclose(scores, tail.numpy(), atol=1e-6)
+
+
+def test_how_exits_are_trained_makes_no_other_teacher(blobs: Dataset) -> None:
+    recipe = replace(RECIPE, exits="mixed", self_distillation=0.5)
+    assert teacher_job(blobs, recipe).recipe == teacher_job(blobs, RECIPE).recipe
 
 
 def test_the_default_teacher_is_large_dense_and_kept(blobs: Dataset, tmp_path: Path) -> None:
