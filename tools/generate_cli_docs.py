@@ -7,7 +7,7 @@ from pathlib import Path
 
 COMMANDS = (
     *("", "demo", "train", "inspect", "serve", "run"),
-    *("reproduce", "certify", "compare", "search", "search-evidence"),
+    *("reproduce", "certify", "compare", "search", "search-evidence", "payload"),
 )
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 PLAIN = {"COLUMNS": "96", "TERMINAL_WIDTH": "96", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}

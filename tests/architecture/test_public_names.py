@@ -25,6 +25,11 @@ PUBLIC = {
         gather html_page markdown_page misprint_words misprints recipe_named reproduce select_rows spread
         verdict write_files write_markdown
     """,
+    "experiments.payload": """
+        BATCHES Budgeted Choice CodecFigures Judged MODES NETWORKS PayloadEvidence PayloadNetwork Plan Pledge
+        Source Standing Streamed Studied Trial codec_table findings marked network_of streamed study
+        system_table wire_table write_payload write_payload_page
+    """,
     "experiments.certificates": """
         Beside Interval Judged Row Settings Study Way findings peers_table study_certificates table
         write_study write_study_page

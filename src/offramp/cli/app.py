@@ -10,6 +10,7 @@ from offramp.cli.compare import compare
 from offramp.cli.console import out
 from offramp.cli.demo import demo
 from offramp.cli.inspect import inspect
+from offramp.cli.payload import payload
 from offramp.cli.reproduce import reproduce
 from offramp.cli.run import run
 from offramp.cli.search import search
@@ -25,7 +26,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # offramp.cli.entry has its own way with errors
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, train, inspect, serve, run, reproduce, certify, compare, search, search_evidence):
+for command in (
+    demo,
+    train,
+    inspect,
+    serve,
+    run,
+    reproduce,
+    certify,
+    compare,
+    search,
+    search_evidence,
+    payload,
+):
     app.command()(command)
 
 
