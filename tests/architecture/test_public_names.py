@@ -11,7 +11,7 @@ PUBLIC = {
     """,
     "cli": "app main",
     "codec": "CODECS Codec FloatCodec arrived check_name codec_from fit_codec stacked",
-    "data": "Dataset SPLITS load preprocessing_for samples_digest",
+    "data": "Dataset SPLITS SplitName load preprocessing_for samples_digest unlabelled",
     "exits": """
         CRITERIA DriftWatch ExitRule NEVER Profile Reliability fit_learned fit_temperature
         max_softmax profile_of reliability softmax

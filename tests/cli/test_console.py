@@ -31,6 +31,15 @@ def test_no_width_of_a_terminal_cuts_a_cell(monkeypatch: pytest.MonkeyPatch, wid
         assert max(map(len, shown.splitlines())) <= width
 
 
+def test_cells_become_a_table_with_the_first_row_as_its_head() -> None:
+    made = console.cells_table([["codec", "bytes"], ["int8[bold]", "1,234"], ["a\x07", "5"]])
+    text = io.StringIO()
+    Console(file=text, width=80).print(made)
+    lines = [line.split() for line in text.getvalue().splitlines() if line.strip(" ─")]
+    assert lines == [["codec", "bytes"], ["int8[bold]", "1,234"], ["a\\u0007", "5"]]
+    assert [column.justify for column in made.columns] == ["left", "right"]
+
+
 def test_lines_and_notes_tell_the_terminal_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     console.print_line("a\x1b[2J\nb")
     console.note("c\x07\nd")

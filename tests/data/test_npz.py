@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offramp.data import SPLITS, Dataset, load
+from offramp.data import SPLITS, Dataset, load, unlabelled
 from offramp.errors import DataError
 
 X = np.arange(120, dtype=np.float64).reshape(40, 3)
@@ -154,3 +154,24 @@ def test_any_damage_is_one_error_or_a_data_set(data, compressed):
         except DataError as error:
             message = str(error)
     assert "\n" not in message
+
+
+def test_samples_without_labels_are_read_from_an_archive_that_has_nothing_else(tmp_path):
+    x = np.arange(12.0).reshape(3, 4)
+    np.savez(tmp_path / "new.npz", x=x)
+    found = unlabelled(tmp_path / "new.npz")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, x)
+
+
+def test_what_may_have_labels_is_left_to_load(tmp_path):
+    np.savez(tmp_path / "labelled.npz", x=np.zeros((3, 4)), y=np.zeros(3))
+    assert unlabelled(tmp_path / "labelled.npz") is None
+    assert unlabelled(tmp_path / "table.csv") is None
+    assert unlabelled(tmp_path / "nowhere.npz") is None
+
+
+def test_an_archive_of_no_samples_is_refused(tmp_path):
+    np.savez(tmp_path / "none.npz", x=np.zeros((0, 4)))
+    with pytest.raises(DataError, match=r"none.npz: x is float32 \(0, 4\); give one sample or more"):
+        unlabelled(tmp_path / "none.npz")

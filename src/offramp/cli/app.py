@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 import offramp
+from offramp.cli.calibrate import calibrate
 from offramp.cli.certify import certify
 from offramp.cli.compare import compare
 from offramp.cli.console import out
 from offramp.cli.demo import demo
+from offramp.cli.evaluate import evaluate
 from offramp.cli.inspect import inspect
 from offramp.cli.payload import payload
 from offramp.cli.reproduce import reproduce
@@ -29,6 +31,8 @@ app = typer.Typer(
 for command in (
     demo,
     train,
+    calibrate,
+    evaluate,
     inspect,
     serve,
     run,

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
@@ -104,6 +106,16 @@ def print_wide(table: Table, *, n_keys: int = 2) -> None:
     for piece in _folded(table, n_keys) if out.is_terminal else [table]:  # a file has no edge
         piece.width = _natural_width(piece)
         out.print(piece, crop=False)
+
+
+def cells_table(cells: Sequence[Sequence[str]]) -> Table:
+    """A table of text whose first row is its head; all but the first column to the right."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for number, title in enumerate(cells[0]):
+        table.add_column(title, justify="right" if number else "left", no_wrap=True)
+    for row in cells[1:]:
+        table.add_row(*(escape(printable(cell)) for cell in row))
+    return table
 
 
 def _folded(table: Table, n_keys: int) -> list[Table]:

@@ -16,6 +16,7 @@ from offramp.report import printable
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 EXTRAS = {  # optional package -> the extra of offramp that brings it
     "torch": "train",
+    "scipy": "train",
     "sklearn": "data",
     "pooch": "data",
     "pyarrow": "data",

@@ -43,3 +43,15 @@ TeacherBundle = Annotated[
         show_default="a dense one with layers of 512 and 256, trained first: 25 s for MNIST",
     ),
 ]
+JudgedData = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="Labelled samples: a .npz, .csv or .parquet file, all of it; of the file that the bundle was"
+        " trained on, the split that the training has not seen.",
+        show_default="the data set that the bundle was trained on, if that is digits or mnist",
+    ),
+]
+Page = Annotated[
+    Path | None, typer.Option("--html", help="Write a page with pictures here too.", show_default=False)
+]

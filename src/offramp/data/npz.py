@@ -51,6 +51,23 @@ def load_npz(path: Path, *, seed: int) -> Dataset:
     return Dataset(path.stem, x, y, classes, splits or stratified(y, classes, seed=seed))
 
 
+def unlabelled(path: Path) -> Array | None:
+    """The samples `x` (N, *shape) in an archive that has no labels; None for one that has, or another file.
+
+    Raises:
+        DataError: no archive, pickled objects in it, or no samples.
+    """
+    if path.suffix.lower() != ".npz" or not path.is_file():
+        return None
+    arrays = _read(path)
+    if set(arrays) != {"x"}:
+        return None
+    x = _samples(path, arrays["x"])
+    if len(x) == 0:
+        raise DataError(f"{path}: x is {x.dtype} {x.shape}; give one sample or more")
+    return x
+
+
 def _read(path: Path) -> dict[str, Array]:
     try:
         with path.open("rb") as stream:  # given a path, np.load would leave a broken file open

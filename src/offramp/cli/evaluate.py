@@ -1,0 +1,102 @@
+"""offramp evaluate: what a bundle is worth on samples that it has not seen."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from offramp.bundle import read
+from offramp.cli.console import cells_table, check_file, print_json, print_line, print_wide
+from offramp.cli.judged_data import Source
+from offramp.cli.options import BundleFolder, DataDir, JudgedData, Label, Page, Threads
+from offramp.codec import CODECS
+
+if TYPE_CHECKING:
+    from offramp.plan.judgement import CodecRow
+
+ALL, NONE = "all", "none"
+
+
+def evaluate(
+    bundle: BundleFolder,
+    data: JudgedData = None,
+    data_dir: DataDir = None,
+    label: Label = None,
+    split: Annotated[
+        str, typer.Option(help="Of the bundle's own data set: test, validation, calibration or train.")
+    ] = "test",
+    codecs: Annotated[
+        str,
+        typer.Option(
+            help=f"all, none, or some of {','.join(CODECS)}; fitted to the training split beside the bundle's"
+            " own."
+        ),
+    ] = ALL,
+    html: Page = None,
+    threads: Threads = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Judge a bundle by labelled samples: exits, tail, system, risk, codecs.
+
+    Everything with its 95% interval, computed here without a link; the tail reads
+    features as they would arrive. The risk stands beside the certified one, and every
+    codec beside float32. Needs all parts of the bundle.
+
+    [bold]Examples[/bold]
+
+      offramp evaluate digits.bundle
+      offramp evaluate m --data-dir mnist --codecs int8,int4-range --html evaluation.html
+      offramp evaluate m --data new.npz --codecs none --json
+    """
+    if html is not None:
+        check_file(html)
+    network = read(bundle)
+    source = Source(data, data_dir, label)
+    samples = source.samples(network, split)
+    assert samples.y is not None, "asked for labelled ones"
+    from offramp.cli.evaluation import Report  # SciPy, which no edge has
+    from offramp.plan.judgement import codec_rows, codec_study, evaluated
+
+    names = _names(codecs)
+    train = source.training(network, samples) if names else None
+    rows = codec_rows(network, [network.codec], samples.x, samples.y, threads=threads)
+    if train is not None:
+        rows = _merged(rows, codec_study(network, train, samples.x, samples.y, names, threads=threads))
+    found = evaluated(network, samples.x, samples.y, threads=threads)
+    report = Report(network, found, rows, samples.words)
+    if html is not None:
+        html.write_text(report.page(_typed(bundle, split, codecs, data)), encoding="utf-8")
+    if as_json:
+        print_json(report.summary())
+        return
+    print_line(f"{network.name} on {samples.words}")
+    for table in (report.answers(), report.risks(), report.codecs()):
+        print_wide(cells_table(table), n_keys=1)
+    for line in report.notes():
+        print_line(line)
+    if html is not None:
+        print_line(f"pictures in {html}")
+
+
+def _names(codecs: str) -> Sequence[str]:
+    if codecs in (ALL, NONE):
+        return CODECS if codecs == ALL else ()
+    return [name.strip() for name in codecs.split(",")]
+
+
+def _merged(own: "list[CodecRow]", others: "list[CodecRow]") -> "list[CodecRow]":
+    """The bundle's codec first, unless it is one of the others anyway."""
+    same = any((row.name, row.digest) == (own[0].name, own[0].digest) for row in others)
+    return others if same else own + others
+
+
+def _typed(bundle: Path, split: str, codecs: str, data: str | None) -> str:
+    """What to type for the same; places of data are each reader's own."""
+    given = {
+        "--split": (split, "test"),
+        "--codecs": (codecs, ALL),
+        "--data": (data and Path(data).name, None),
+    }
+    options = (f"{name} {value}" for name, (value, default) in given.items() if value != default)
+    return " ".join(["offramp evaluate", bundle.name, *options])
