@@ -7,7 +7,7 @@ import pytest
 PUBLIC = {
     "bundle": """
         Bundle InnerExit Layer LinearLayer PARTS Part Place Preprocessing ReluLayer SparseLinearLayer
-        check_writable inner_exits part_bytes present read write
+        check_exits check_writable inner_exits part_bytes present read write
     """,
     "cli": "app main",
     "codec": "CODECS Codec FloatCodec arrived check_name codec_from fit_codec stacked",

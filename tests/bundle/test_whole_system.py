@@ -6,7 +6,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from offramp.bundle import Bundle, InnerExit, present, read, write
+from offramp.bundle import Bundle, InnerExit, check_exits, present, read, write
 from offramp.errors import BundleError
 from offramp.exits import ExitRule, Profile
 
@@ -69,6 +69,15 @@ def test_replacing_a_bundle_leaves_no_part_of_the_old_one(make, workshop, tmp_pa
     assert present(tmp_path / "b") == ("head", "exit", "tail")
     assert len(list((tmp_path / "b").iterdir())) == 4
     assert [entry.name for entry in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_missing_file_of_an_inner_exit_is_told_to_the_side_that_needs_it(make, tmp_path):
+    write(make(), tmp_path / "b")
+    check_exits(tmp_path / "b", "head")
+    (tmp_path / "b" / "exit-head-2.safetensors").unlink()
+    check_exits(tmp_path / "b", "tail")
+    with pytest.raises(BundleError, match=r"exit-head-2.safetensors: not here, .* copy it beside the head"):
+        check_exits(tmp_path / "b", "head")
 
 
 def test_an_inner_exit_without_its_rule_is_refused(make, workshop, tmp_path):

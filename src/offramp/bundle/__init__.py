@@ -5,7 +5,7 @@ from offramp.bundle.layers import Layer, LinearLayer, ReluLayer, SparseLinearLay
 from offramp.bundle.names import PARTS, Place
 from offramp.bundle.part import Part
 from offramp.bundle.preprocessing import Preprocessing
-from offramp.bundle.store import check_writable, part_bytes, present, read, write
+from offramp.bundle.store import check_exits, check_writable, part_bytes, present, read, write
 
 __all__ = [
     "PARTS",
@@ -18,6 +18,7 @@ __all__ = [
     "Preprocessing",
     "ReluLayer",
     "SparseLinearLayer",
+    "check_exits",
     "check_writable",
     "inner_exits",
     "part_bytes",

@@ -13,7 +13,7 @@ from pathlib import Path
 from offramp.bundle import manifest as manifests
 from offramp.bundle.bundle import Bundle, check_fit
 from offramp.bundle.manifest import Manifest, PartRecord
-from offramp.bundle.names import PARTS, file_name, is_file_of_a_part, is_part
+from offramp.bundle.names import PARTS, Place, file_name, inner_place, is_file_of_a_part, is_part
 from offramp.bundle.part import Part
 from offramp.bundle.records import bundle_of, codec_of, manifest_of
 from offramp.bundle.tensors import from_bytes, to_bytes
@@ -123,6 +123,21 @@ def present(path: str | os.PathLike[str]) -> tuple[str, ...]:
     folder = Path(path)
     listed = _read_manifest(folder).parts
     return tuple(name for name in listed if os.path.lexists(folder / file_name(name)))
+
+
+def check_exits(path: str | os.PathLike[str], place: Place) -> None:
+    """Raise BundleError unless the files of all exits inside head, or tail, are here.
+
+    Without one of them other exits answer, and no threshold was certified for that.
+    """
+    folder = Path(path)
+    for name in _read_manifest(folder).parts:
+        where = inner_place(name)
+        if where is not None and where[0] == place and not os.path.lexists(folder / file_name(name)):
+            raise BundleError(
+                f"{folder / file_name(name)}: not here, and the exits' threshold holds for all of them"
+                f" together; copy it beside the {place}"
+            )
 
 
 def part_bytes(path: str | os.PathLike[str], part: str) -> int:

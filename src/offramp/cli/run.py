@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from offramp.bundle import Bundle, present, read
+from offramp.bundle import Bundle, check_exits, present, read
 from offramp.cli.arguments import finite
 from offramp.cli.console import note, notes_of, print_json_line
 from offramp.cli.options import MAX_DEADLINE_S, BundleFolder, DataDir, Label, Threads
@@ -128,6 +128,7 @@ def _read(path: Path, mode: Mode) -> Bundle:
     here = present(path)
     wanted = {"head", "encoder", "tail" if mode == "local" else "exit"}
     if mode == "split+exit":
+        check_exits(path, "head")
         wanted |= {part for part in here if part.startswith("exit-head-")}
     return read(path, parts=[part for part in here if part in wanted] or here)
 

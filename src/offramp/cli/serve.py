@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from offramp.bundle import Bundle, present, read
+from offramp.bundle import Bundle, check_exits, present, read
 from offramp.cli.console import print_json_line, print_line
 from offramp.cli.options import BundleFolder, Threads
 from offramp.errors import ConfigError
@@ -37,6 +37,7 @@ def serve(
     parts = present(bundle)
     if "tail" not in parts:
         raise ConfigError(f"{bundle}: no tail to serve; copy tail.safetensors into it")
+    check_exits(bundle, "tail")
     content = read(bundle, parts=parts)
     serve_bundle(
         content,
