@@ -9,7 +9,8 @@ import pytest
 from offramp.bundle import Part, read
 from offramp.codec import arrived
 from offramp.errors import ConfigError
-from offramp.runtime import Network, edge_scores, scores_of, server_scores
+from offramp.exits import ExitRule, max_softmax
+from offramp.runtime import Edge, Network, edge_scores, scores_of, server_scores
 
 GOLDEN = Path(__file__).parents[1] / "bundle" / "goldens" / "version_2"
 
@@ -85,3 +86,26 @@ def test_a_part_that_is_not_here_is_named(whole, raw):
         scores_of(device, raw)
     with pytest.raises(ConfigError, match="has no head and no exit here"):
         scores_of(replace(whole, head=None, exit=None, inner_exits=()), raw)
+
+
+def test_a_device_and_its_server_answer_by_these_scores(whole, raw, host):
+    """Each exit gets the median of its confidences as threshold, so that every one answers some samples."""
+    said = scores_of(whole, raw)
+
+    def rule(name):
+        return ExitRule(float(np.median(max_softmax(said.exits[name]))) + 1e-4)
+
+    inner = tuple(replace(one, rule=rule(one.name)) for one in whole.inner_exits)
+    bundle = replace(whole, exit_rule=rule("exit"), inner_exits=inner)
+    rules = {inner[0].name: inner[0].rule, "exit": bundle.exit_rule, inner[1].name: inner[1].rule}
+    expected, on_device = [], []
+    for i in range(len(raw)):
+        sure = [name for name in rules if rules[name].sure(said.exits[name][i : i + 1])[0]]
+        scores = said.exits[sure[0]] if sure else said.tail
+        expected.append(int(scores[i].argmax()))
+        on_device.append(bool(sure) and sure[0] != "exit-tail-2")
+    assert 0 < sum(on_device) < len(raw)
+    with Edge(bundle, tail=host(bundle), mode="split+exit", deadline_s=10) as edge:
+        answers = [edge.infer(sample) for sample in raw]
+    assert [answer.label for answer in answers] == expected
+    assert [answer.source == "exit" for answer in answers] == on_device
