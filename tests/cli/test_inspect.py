@@ -44,6 +44,9 @@ def test_json_tells_what_the_bundle_holds(cli: Cli, bundle: Path) -> None:
     assert sparse["density"] == 0.25
     assert content["exit_rule"]["threshold"] == expected.exit_rule.threshold
     assert content["exit_rule"]["evidence"]["method"] == "empirical"
+    assert (content["exit_rule"]["temperature"], content["exit_rule"]["watched"]) == (1.0, False)
+    assert content["inner_exits"] == {}
+    assert content["sent_bytes_at_most"] == 4 * expected.n_sent
     assert content["preprocessing"]["shape"] == [8, 8]
     assert len(content["training"]["history"]) == 20
 

@@ -59,9 +59,9 @@ def calibrate(
 ) -> None:
     """Set the threshold of a bundle's exits so that it keeps a guarantee.
 
-    A temperature is fitted to each exit, and the threshold with the largest exit rate is
-    certified, on samples that the training has not seen. Data that are too few are
-    refused, and it is told how many it takes.
+    A temperature is fitted to each exit, and the threshold with the largest exit
+    rate is certified, on samples that the training has not seen. Data that are too
+    few are refused, and it is told how many it takes.
 
     [bold]Examples[/bold]
 

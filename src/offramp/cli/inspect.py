@@ -13,6 +13,7 @@ from rich.table import Table
 from offramp.bundle import Bundle, Layer, Part, ReluLayer, SparseLinearLayer, part_bytes, present, read
 from offramp.cli.console import print_json, print_line, print_wide
 from offramp.cli.options import BundleFolder
+from offramp.exits import ExitRule
 from offramp.plan import JunctionSpeed, measure_part
 
 MAX_BATCH = 65_536  # its input alone takes gigabytes in a wide network
@@ -62,17 +63,25 @@ def describe(bundle: Bundle, path: Path, speeds: Speeds) -> dict[str, Any]:
         "head_digest": bundle.head_digest,
         "classes": list(bundle.classes),
         "codec": bundle.codec.name,
-        "exit_rule": {
-            "criterion": bundle.exit_rule.criterion,
-            "threshold": bundle.exit_rule.threshold,
-            "evidence": dict(bundle.exit_rule.evidence),
-        },
+        "sent_bytes_at_most": bundle.codec.max_bytes(bundle.n_sent),
+        "exit_rule": _rule(bundle.exit_rule),
+        "inner_exits": {one.name: _rule(one.rule) for one in bundle.inner_exits},
         "preprocessing": msgspec.to_builtins(bundle.preprocessing),
         "parts": {
             name: _part(part, part_bytes(path, name), speeds.get(name, {}))
             for name, part in bundle.parts.items()
         },
         "training": bundle.training,
+    }
+
+
+def _rule(rule: ExitRule) -> dict[str, Any]:
+    return {
+        "criterion": rule.criterion,
+        "threshold": rule.threshold,
+        "temperature": rule.temperature,
+        "watched": rule.profile is not None,
+        "evidence": dict(rule.evidence),
     }
 
 
@@ -193,15 +202,22 @@ def _facts(content: dict[str, Any]) -> dict[str, str]:
     return {
         "name": content["name"],
         "classes": f"{len(content['classes'])}: {_listed(content['classes'])}",
-        "codec": content["codec"],
-        "exit rule": f"{rule['criterion']} at least {rule['threshold']:.6g}",
-        "evidence": _pairs(rule["evidence"]),
+        "codec": f"{content['codec']}, at most {content['sent_bytes_at_most']:,} bytes a sample",
+        "exit rule": _rule_words(rule),
+        **{name: _rule_words(inner) for name, inner in content["inner_exits"].items()},
+        "guarantee": str(rule["evidence"].get("guarantee", "none")),
+        "evidence": _pairs({key: value for key, value in rule["evidence"].items() if key != "guarantee"}),
         "preprocessing": _pairs(content["preprocessing"]),
         "training": _pairs(training),
         "head digest": content["head_digest"],
         **digests,
         **(_speed_fact(speed) if speed else {}),
     }
+
+
+def _rule_words(rule: dict[str, Any]) -> str:
+    words = f"{rule['criterion']} at least {rule['threshold']:.6g}, temperature {rule['temperature']:.4g}"
+    return words + (", watched for drift" if rule["watched"] else "")
 
 
 def _pairs(values: dict[str, Any]) -> str:
