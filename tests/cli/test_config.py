@@ -49,7 +49,7 @@ def test_the_command_line_wins_wherever_it_stands(cli: Cli, config: Path, tmp_pa
     [
         (
             "width = 3",
-            "net.toml: unknown key 'width'; use batch-size, block, codec, data, data-dir, distill, dis",
+            "net.toml: unknown key 'width'; use batch-size, block, bottleneck, bottleneck-out-deg",
         ),
         ("out_degrees = 3", "net.toml: unknown key 'out_degrees'; use "),
         ('config = "x"', "net.toml: unknown key 'config'; use "),
