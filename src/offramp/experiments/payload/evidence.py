@@ -1,6 +1,6 @@
 """What the study found: means over the seeds, targets, and lines for scripts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -68,6 +68,14 @@ class Budgeted:
         """Something of a codec on each seed's test samples."""
         return self.of_runs(lambda run: value(figures_of(run, name)))
 
+    def offload_bytes(self, which: Which) -> Spread | None:
+        """Bytes of an offloaded sample, over the seeds that offload any; None where none does."""
+        return _of_those_there([getattr(run, which).mean_bytes for run in self.runs])
+
+    def coded_bytes(self, name: str) -> Spread | None:
+        """The same in a codec, at the certified threshold."""
+        return _of_those_there([figures_of(run, name).mean_bytes for run in self.runs])
+
     def curve(self) -> list[tuple[float, float]]:
         """Payload bytes per sample and accuracy in per cent at other thresholds, mean over the seeds."""
         lines = [[(one.bytes_per_sample, 100 * one.accuracy) for one in run.curve] for run in self.runs]
@@ -127,9 +135,9 @@ def figures_of(run: Judged, name: str) -> CodecFigures:
     return next(one for one in run.codecs if one.source.codec == name)
 
 
-def mean_bytes(figures: CodecFigures | Standing) -> float:
-    """Of an offloaded sample; 0 where none is."""
-    return figures.mean_bytes or 0.0
+def _of_those_there(sizes: Sequence[float | None]) -> Spread | None:
+    there = [size for size in sizes if size is not None]
+    return spread(there) if there else None
 
 
 def payload_csv(evidence: PayloadEvidence) -> str:
@@ -194,7 +202,7 @@ def _standing_dict(one: Budgeted, which: Which) -> dict[str, Any]:
         "system_percent": _spread(one.of_standing(which, lambda at: 100 * at.accuracy)),
         "drop_points": _spread(one.drop(which)),
         "exit_rate": _spread(one.of_standing(which, lambda at: at.exit_rate)),
-        "mean_bytes": _spread(one.of_standing(which, mean_bytes)),
+        "mean_bytes": _spread_or_none(one.offload_bytes(which)),
         "payload_bytes_per_sample": _spread(one.of_standing(which, lambda at: at.bytes_per_sample)),
         "factor": one.factor(which) if one.factor(which) < float("inf") else None,
         "drop_met": drop,
@@ -208,7 +216,7 @@ def _codec_dict(one: Budgeted, name: str) -> dict[str, Any]:
         "tail_percent": _spread(one.of_codec(name, lambda codec: codec.tail_percent)),
         "against_float32_points": _spread(one.of_codec(name, lambda codec: codec.against_float32)),
         "within_loss": -one.of_codec(name, lambda codec: codec.against_float32).mean <= MAX_LOSS_POINTS,
-        "mean_bytes": _spread(one.of_codec(name, mean_bytes)),
+        "mean_bytes": _spread_or_none(one.coded_bytes(name)),
     }
 
 
@@ -218,6 +226,10 @@ def _run(run: Judged) -> dict[str, Any]:
 
 def _source(source: Source) -> dict[str, str]:
     return asdict(source)
+
+
+def _spread_or_none(value: Spread | None) -> dict[str, Any] | None:
+    return None if value is None else _spread(value)
 
 
 def _spread(found: Spread) -> dict[str, float | None]:

@@ -123,7 +123,7 @@ def _references(axes: "Axes", one: Budgeted) -> None:
         at = one.sample_bytes / factor
         axes.axvline(at, color=_GREY, linestyle=":", linewidth=1.1)
         place = axes.get_xaxis_transform()
-        axes.text(at, 1.01, f"{factor:,}×", transform=place, ha="center", color=_GREY, fontsize=9)
+        axes.text(at, 0.02, f" {factor:,}×", transform=place, rotation=90, color=_GREY, fontsize=9)
     axes.plot(
         [one.sample_bytes],
         [tail],

@@ -13,7 +13,6 @@ from offramp.experiments.payload.evidence import (
     Budgeted,
     PayloadEvidence,
     Which,
-    mean_bytes,
 )
 from offramp.experiments.payload.judge import Standing
 from offramp.experiments.payload.wire import Streamed
@@ -66,7 +65,7 @@ def codec_table(one: Budgeted) -> list[list[str]]:
                 source.fitted_to,
                 spread_words(one.of_codec(name, lambda codec: codec.tail_percent)),
                 spread_words(one.of_codec(name, lambda codec: codec.against_float32), signed=True),
-                spread_words(one.of_codec(name, mean_bytes)),
+                _size(one.coded_bytes(name)),
                 spread_words(one.of_codec(name, lambda codec: codec.bytes_per_sample)),
                 spread_words(one.of_codec(name, lambda codec: codec.system_percent)),
             ]
@@ -153,10 +152,14 @@ def _system_line(one: Budgeted, which: Which) -> list[str]:
         spread_words(one.of_standing(which, _percent)),
         spread_words(one.drop(which), signed=True),
         spread_words(one.of_standing(which, lambda at: 100 * at.exit_rate)),
-        spread_words(one.of_standing(which, mean_bytes)),
+        _size(one.offload_bytes(which)),
         _fine(one.of_standing(which, lambda at: at.bytes_per_sample)),
         _times(one.factor(which)),
     ]
+
+
+def _size(found: Spread | None) -> str:
+    return "" if found is None else spread_words(found)
 
 
 def _stream_line(evidence: PayloadEvidence, stream: Streamed) -> list[str]:
@@ -206,12 +209,11 @@ def _int8(one: Budgeted) -> str:
 def _best(one: Budgeted) -> str:
     chosen = one.studied.choice.chosen
     off = one.of_codec(chosen.codec, lambda codec: codec.against_float32)
-    size = one.of_codec(chosen.codec, mean_bytes)
-    plain = one.of_codec("float32", mean_bytes).mean
+    size, plain = one.coded_bytes(chosen.codec), one.coded_bytes("float32")
     verdict = _verdict(-off.mean <= MAX_LOSS_POINTS + 1e-9, f"at most {MAX_LOSS_POINTS:g} points lost")
-    factor = f", {plain / size.mean:.1f}x fewer than float32" if size.mean else ""
+    factor = f", {plain.mean / size.mean:.1f}x fewer than float32" if size and plain else ""
     return (
-        f"Best codec, {one.budget:,}: {chosen.codec} with {spread_words(size)} bytes an offloaded sample"
+        f"Best codec, {one.budget:,}: {chosen.codec} with {_size(size) or 'no'} bytes an offloaded sample"
         f"{factor}; {spread_words(off, signed=True)} points against float32. {verdict}."
     )
 
