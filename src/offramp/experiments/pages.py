@@ -1,7 +1,7 @@
 """What all experiments write in the same way: files of text, and Markdown pages of sections."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,21 @@ def write_texts(content: Mapping[Path, str]) -> list[Path]:
     for path, text in content.items():
         path.write_text(text, encoding="utf-8")
     return list(content)
+
+
+def write_page(path: Path, text: Callable[[str, str], str], *, csv: str, svg: str) -> list[Path]:
+    """Write a page, and beside it its figure and its table as CSV, named after it; gives their paths.
+
+    Args:
+        text: the page, given the names of figure and table.
+    """
+    figure, table = path.with_suffix(".svg"), path.with_suffix(".csv")
+    return write_texts({path: text(figure.name, table.name), table: csv, figure: svg})
+
+
+def figure_lines(figure: str, caption: str) -> list[str]:
+    """A figure with its caption, in Markdown; the caption is also what those are told who do not see it."""
+    return [f"![{caption}]({figure})", "", caption]
 
 
 def table_lines(table: Sequence[Sequence[str]]) -> list[str]:

@@ -1,5 +1,6 @@
 """The study as files: JSON, CSV and a Markdown page with its figure."""
 
+from functools import partial
 from pathlib import Path
 
 from offramp.exits.guarantee import MEASURES
@@ -13,7 +14,7 @@ from offramp.experiments.certificates.words import (
     peers_table,
     table,
 )
-from offramp.experiments.pages import page, table_lines, write_texts
+from offramp.experiments.pages import figure_lines, page, table_lines, write_page, write_texts
 
 TITLE = "Certified thresholds, held against their promises"
 
@@ -29,14 +30,7 @@ def write_study_page(study: Study, path: Path) -> list[Path]:
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    figure, csv = path.with_suffix(".svg"), path.with_suffix(".csv")
-    return write_texts(
-        {
-            path: study_page(study, figure.name, csv.name),
-            csv: study.csv(),
-            figure: certificates_svg(study),
-        }
-    )
+    return write_page(path, partial(study_page, study), csv=study.csv(), svg=certificates_svg(study))
 
 
 def study_page(study: Study, figure: str, csv: str) -> str:
@@ -49,9 +43,7 @@ def study_page(study: Study, figure: str, csv: str) -> str:
         "What holds, and what does not": [
             *(f"- {one}" for one in findings(study)),
             "",
-            f"![{CAPTION}]({figure})",
-            "",
-            CAPTION,
+            *figure_lines(figure, CAPTION),
             "",
             TABLE,
         ]

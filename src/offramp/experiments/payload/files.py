@@ -1,8 +1,9 @@
 """The study as files: JSON, CSV and a Markdown page with its figure."""
 
+from functools import partial
 from pathlib import Path
 
-from offramp.experiments.pages import json_text, page, table_lines, write_texts
+from offramp.experiments.pages import figure_lines, json_text, page, table_lines, write_page, write_texts
 from offramp.experiments.payload.evidence import PayloadEvidence, payload_csv
 from offramp.experiments.payload.figure import CAPTION, payload_svg
 from offramp.experiments.payload.words import (
@@ -37,13 +38,8 @@ def write_payload_page(evidence: PayloadEvidence, path: Path) -> list[Path]:
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    figure, csv = path.with_suffix(".svg"), path.with_suffix(".csv")
-    return write_texts(
-        {
-            path: payload_page(evidence, figure.name, csv.name),
-            csv: payload_csv(evidence),
-            figure: payload_svg(evidence),
-        }
+    return write_page(
+        path, partial(payload_page, evidence), csv=payload_csv(evidence), svg=payload_svg(evidence)
     )
 
 
@@ -56,7 +52,7 @@ def payload_page(evidence: PayloadEvidence, figure: str, csv: str) -> str:
     sections = {
         "Targets, met and missed": [f"- {one}" for one in findings(evidence)],
         "The system": [SYSTEM, "", *table_lines(system_table(evidence))],
-        "Accuracy against bytes": [f"![{CAPTION}]({figure})", "", CAPTION],
+        "Accuracy against bytes": figure_lines(figure, CAPTION),
     }
     codecs = [CODECS_TOLD]
     for one in evidence.budgets:

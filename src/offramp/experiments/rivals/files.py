@@ -1,8 +1,9 @@
 """A comparison as files: JSON, CSV and a Markdown page with its figure."""
 
+from functools import partial
 from pathlib import Path
 
-from offramp.experiments.pages import json_text, page, table_lines, write_texts
+from offramp.experiments.pages import figure_lines, json_text, page, table_lines, write_page, write_texts
 from offramp.experiments.rivals.evidence import Comparison, comparison_csv
 from offramp.experiments.rivals.figure import CAPTION, comparison_svg
 from offramp.experiments.rivals.words import (
@@ -36,13 +37,11 @@ def write_comparison_page(comparison: Comparison, path: Path) -> list[Path]:
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    figure, csv = path.with_suffix(".svg"), path.with_suffix(".csv")
-    return write_texts(
-        {
-            path: comparison_page(comparison, figure.name, csv.name),
-            csv: comparison_csv(comparison.runs),
-            figure: comparison_svg(comparison),
-        }
+    return write_page(
+        path,
+        partial(comparison_page, comparison),
+        csv=comparison_csv(comparison.runs),
+        svg=comparison_svg(comparison),
     )
 
 
@@ -56,7 +55,7 @@ def comparison_page(comparison: Comparison, figure: str, csv: str) -> str:
     differences = differences_table(comparison, mark=lambda cell: f"**{cell}**")
     sections = {
         "What wins, and what loses": [f"- {one}" for one in findings(comparison)],
-        "Test accuracy, %": [*table_lines(accuracy), "", f"![{CAPTION}]({figure})", "", CAPTION],
+        "Test accuracy, %": [*table_lines(accuracy), "", *figure_lines(figure, CAPTION)],
         "Against `random`, seed by seed": [DIFFERENCES, "", *table_lines(differences)],
         "The networks": table_lines(networks_table(comparison)),
         "What training costs": [COST, "", *table_lines(cost_table(comparison))],

@@ -1,8 +1,9 @@
 """Found networks beside the dense rows as files: JSON, CSV and a Markdown page with its figure."""
 
+from functools import partial
 from pathlib import Path
 
-from offramp.experiments.pages import json_text, page, table_lines, write_texts
+from offramp.experiments.pages import figure_lines, json_text, page, table_lines, write_page, write_texts
 from offramp.experiments.searched.evidence import Beside, found_csv
 from offramp.experiments.searched.figure import CAPTION, found_svg
 from offramp.experiments.searched.words import INTRODUCTION, findings, method, network_table, row_table
@@ -23,14 +24,7 @@ def write_found_page(beside: Beside, path: Path) -> list[Path]:
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    figure, table = path.with_suffix(".svg"), path.with_suffix(".csv")
-    return write_texts(
-        {
-            path: found_page(beside, figure.name, table.name),
-            table: found_csv(beside),
-            figure: found_svg(beside),
-        }
-    )
+    return write_page(path, partial(found_page, beside), csv=found_csv(beside), svg=found_svg(beside))
 
 
 def found_page(beside: Beside, figure: str, table: str) -> str:
@@ -41,7 +35,7 @@ def found_page(beside: Beside, figure: str, table: str) -> str:
     """
     sections = {
         "What is reached, and what is not": [f"- {one}" for one in findings(beside)],
-        "Row by row": [*table_lines(row_table(beside)), "", f"![{CAPTION}]({figure})", "", CAPTION],
+        "Row by row": [*table_lines(row_table(beside)), "", *figure_lines(figure, CAPTION)],
         "The networks that were found": table_lines(network_table(beside)),
         "How it was measured": [
             *(f"- {one}" for one in method(beside)),
