@@ -65,8 +65,11 @@ PUBLIC = {
         risk_figure section_page threshold_figure threshold_sweep to_json write_markdown
     """,
     "runtime": """
-        Answer Edge MAX_MESSAGE_BYTES MODES Mode Model Network Scores ShapedLink TailServer edge_scores
-        models_of scores_of serve server_scores
+        Answer ClientSecurity Edge MAX_MESSAGE_BYTES MODES Mode Model Network Scores ServerSecurity
+        ShapedLink TailServer edge_scores models_of scores_of serve server_scores
+    """,
+    "runtime.security": """
+        ClientCredentials ClientSecurity ServerCredentials ServerSecurity TokenGuard Tokens
     """,
     "search": """
         Budget Candidate Entry Found Results Settings Space Standing Training read_results search

@@ -11,7 +11,7 @@ import pytest
 
 from offramp.codec import FloatCodec
 from offramp.errors import ConfigError
-from offramp.runtime import Network, TailServer, models_of
+from offramp.runtime import Network, ServerSecurity, TailServer, models_of
 from offramp.wire import SERVICE, InferRequest, InferResponse, ModelQuery, Parameter, Tensor, features_request
 from offramp.wire import open_inference_pb2 as oip
 
@@ -294,7 +294,7 @@ def test_a_port_in_use_is_one_clear_error(bundle, loop):
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "::2", "no such host"])
 def test_an_address_that_is_not_this_machines_is_one_clear_error(bundle, loop, address):
-    server = TailServer(models_of(bundle), host=address)
+    server = TailServer(models_of(bundle), host=address, security=ServerSecurity(insecure=True))
     with pytest.raises(ConfigError, match=r"^cannot listen on .*:0: .*; choose another host or port"):
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
 

@@ -6,17 +6,20 @@ from offramp.runtime.link import ShapedLink
 from offramp.runtime.models import Model, models_of
 from offramp.runtime.network import Network
 from offramp.runtime.scores import Scores, edge_scores, scores_of, server_scores
+from offramp.runtime.security import ClientSecurity, ServerSecurity
 from offramp.runtime.tail import MAX_MESSAGE_BYTES, TailServer, serve
 
 __all__ = [
     "MAX_MESSAGE_BYTES",
     "MODES",
     "Answer",
+    "ClientSecurity",
     "Edge",
     "Mode",
     "Model",
     "Network",
     "Scores",
+    "ServerSecurity",
     "ShapedLink",
     "TailServer",
     "edge_scores",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from typing import NamedTuple
 
 import grpc
 import numpy as np
@@ -10,6 +12,7 @@ import numpy.typing as npt
 
 from offramp import wire
 from offramp.errors import ConfigError, TailRefusedError, TailUnreachableError, WireError
+from offramp.runtime.security import ClientCredentials, ClientSecurity
 
 _ADDRESS = re.compile(r"([^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
 
@@ -30,6 +33,25 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
 ]
 
+# Words in the details of UNAVAILABLE, and what they mean.
+_HANDSHAKE = {
+    "WRONG_VERSION_NUMBER": "speaks no TLS; leave out --ca, or give the server --tls-cert and --tls-key",
+    "certificate has expired": "shows a certificate that has expired; it must be renewed there",
+    "CERTIFICATE_VERIFY_FAILED": "shows a certificate that no authority of --ca has signed for a server",
+    "Hostname Verification": "shows a certificate for another name; call it by a name that is in there",
+    "handshake failed": "made no TLS connection with us, and does not say why",
+}
+_CONNECTING = "failed to connect"
+_CLOSED = ("Socket closed", "Connection reset")
+
+
+class _Calls(NamedTuple):
+    """The calls of one channel, which closes when nobody holds them any more."""
+
+    infer: grpc.UnaryUnaryMultiCallable
+    model_ready: grpc.UnaryUnaryMultiCallable
+    channel: grpc.Channel
+
 
 class TailClient:
     """Asks one tail over one connection, which is kept, and found again when it breaks. Thread-safe.
@@ -37,12 +59,14 @@ class TailClient:
     Args:
         address: "host:port".
         deadline_s: the longest that connecting and answering may take together.
+        security: TLS and token; both are followed when their files change, by a new connection for TLS.
 
     Raises:
-        ConfigError: no such address, or no such deadline.
+        ConfigError: no such address, no such deadline, files of `security` that cannot be used, or a token
+            that would cross a network in the clear.
     """
 
-    def __init__(self, address: str, *, deadline_s: float) -> None:
+    def __init__(self, address: str, *, deadline_s: float, security: ClientSecurity | None = None) -> None:
         match = _ADDRESS.fullmatch(address)
         if match is None or not 0 < int(match[2]) < 65536:
             raise ConfigError(f"tail address {address!r}; use host:port, for example 127.0.0.1:8001")
@@ -50,9 +74,12 @@ class TailClient:
             raise ConfigError(f"deadline_s={deadline_s}; use a number of seconds above 0, below 3600")
         self._address = address
         self._deadline_s = deadline_s
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
-        self._infer = self._channel.unary_unary(f"/{wire.SERVICE}/ModelInfer")
-        self._model_ready = self._channel.unary_unary(f"/{wire.SERVICE}/ModelReady")
+        security = security or ClientSecurity()
+        security.check_host(match[1])
+        self._credentials = ClientCredentials(security)
+        self._lock = threading.Lock()
+        self._shown = self._credentials.for_grpc()
+        self._newest = self._calls_of(self._shown)
 
     def scores(self, request: wire.InferRequest, *, n_rows: int, n_classes: int) -> npt.NDArray[np.float32]:
         """The tail's scores (n_rows, n_classes) for a request of so many rows: all of them, or an error.
@@ -63,7 +90,12 @@ class TailClient:
             WireError: an answer that cannot be believed.
         """
         try:
-            data = self._infer(request.to_bytes(), timeout=self._deadline_s, wait_for_ready=False)
+            data = self._calls().infer(
+                request.to_bytes(),
+                timeout=self._deadline_s,
+                metadata=self._credentials.metadata(),
+                wait_for_ready=False,
+            )
         except grpc.RpcError as error:
             raise self._peer_error(error) from error
         response = wire.InferResponse.from_bytes(data)
@@ -71,20 +103,56 @@ class TailClient:
 
     def wait_until_ready(self, model_name: str, timeout_s: float) -> bool:
         """Connects now; whether the tail says within `timeout_s` that this model is ready."""
-        query = wire.ModelQuery(model_name).to_bytes()
+        query, metadata = wire.ModelQuery(model_name).to_bytes(), self._credentials.metadata()
         try:
-            return wire.read_ready(self._model_ready(query, timeout=timeout_s, wait_for_ready=True))
+            data = self._calls().model_ready(query, timeout=timeout_s, metadata=metadata, wait_for_ready=True)
+            return wire.read_ready(data)
         except (grpc.RpcError, WireError):
             return False
 
     def close(self) -> None:
         """Ends the connection."""
-        self._channel.close()
+        with self._lock:
+            self._newest.channel.close()
+
+    def _calls(self) -> _Calls:
+        """The calls to make now; calls of an earlier channel that are under way still come to their end."""
+        with self._lock:
+            credentials = self._credentials.for_grpc()
+            if credentials is not self._shown:
+                self._shown, self._newest = credentials, self._calls_of(credentials)
+            return self._newest
+
+    def _calls_of(self, credentials: grpc.ChannelCredentials | None) -> _Calls:
+        if credentials is None:
+            channel = grpc.insecure_channel(self._address, options=_OPTIONS)
+        else:
+            channel = grpc.secure_channel(self._address, credentials, options=_OPTIONS)
+        infer, ready = (
+            channel.unary_unary(f"/{wire.SERVICE}/{name}") for name in ("ModelInfer", "ModelReady")
+        )
+        return _Calls(infer, ready, channel)
 
     def _peer_error(self, error: grpc.RpcError) -> TailUnreachableError | TailRefusedError:
         code, details = error.code(), str(error.details())[:500]
+        if code is grpc.StatusCode.UNAUTHENTICATED:
+            return TailRefusedError(
+                f"tail {self._address} refused, UNAUTHENTICATED: {details}; give a token of its --token-file"
+            )
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return TailUnreachableError(f"tail {self._address} gave no answer within {self._deadline_s} s")
         if code is grpc.StatusCode.UNAVAILABLE:
-            return TailUnreachableError(f"tail {self._address} is not there: {details}")
+            return self._no_connection(details)
         return TailRefusedError(f"tail {self._address} refused, {code.name}: {details}")
+
+    def _no_connection(self, details: str) -> TailUnreachableError | TailRefusedError:
+        # gRPC has one status for a server that is dead and one that is not whom we trust; the words differ.
+        for words, meaning in _HANDSHAKE.items():
+            if words in details:
+                return TailRefusedError(f"tail {self._address} {meaning}")
+        # With TLS 1.3 a server judges our certificate after our side of the handshake is done, so all that
+        # we see is that it hangs up, as it does where it speaks TLS and we do not.
+        if _CONNECTING in details and any(words in details for words in _CLOSED):
+            maybe = "does not take our certificate, or asks for one" if self._shown else "speaks TLS (--ca)"
+            details += f"; perhaps it {maybe}"
+        return TailUnreachableError(f"tail {self._address} is not there: {details}")

@@ -16,6 +16,7 @@ from offramp.runtime.cascade import Cascade, Passage, Way, ways_of_head
 from offramp.runtime.client import TailClient
 from offramp.runtime.network import FloatArray, Network
 from offramp.runtime.offload import Offload, Offloads
+from offramp.runtime.security import ClientSecurity
 from offramp.runtime.watch import Watch
 
 Mode = Literal["local", "remote", "split", "split+exit"]
@@ -54,14 +55,15 @@ class Edge:
         tail: "host:port"; not used, and no socket opened, in mode "local".
         mode: one of MODES: all here, raw samples sent, features sent, features sent when no exit is sure.
         deadline_s: the longest that reaching the tail and its answer to one request may take together.
+        security: TLS and token for the tail; none by default.
         threads: for the native kernels.
         drift_alarm_every: in mode "split+exit" each exit whose rule has a profile is watched: its confidences
             in the samples that come to it are held against those of calibration. A false alarm of an exit
             comes once in so many of its samples, on average and at most; 0 for no watch.
 
     Raises:
-        ConfigError: an unknown mode, a part that the mode needs, a missing or malformed address, or a
-            negative `drift_alarm_every`.
+        ConfigError: an unknown mode, a part that the mode needs, a missing or malformed address, a negative
+            `drift_alarm_every`, files of `security` that cannot be used, or a token sent in the clear.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Edge:
         tail: str | None = None,
         mode: Mode = "split+exit",
         deadline_s: float = 0.5,
+        security: ClientSecurity | None = None,
         threads: int = 1,
         drift_alarm_every: int = 1_000_000,
     ) -> None:
@@ -86,7 +89,9 @@ class Edge:
         }
         self._watches = _watches(ways, drift_alarm_every)
         self._offloads = None if mode == "local" else Offloads(bundle, raw=mode == "remote")
-        self._client = TailClient(tail, deadline_s=deadline_s) if tail and mode != "local" else None
+        self._client = (
+            TailClient(tail, deadline_s=deadline_s, security=security) if tail and mode != "local" else None
+        )
         self._closed = False
 
     @property

@@ -15,6 +15,7 @@ from offramp.bundle import Bundle
 from offramp.errors import ConfigError
 from offramp.runtime.batching import Batcher
 from offramp.runtime.models import Compute, Model, models_of
+from offramp.runtime.security import ServerCredentials, ServerSecurity, TokenGuard
 from offramp.runtime.service import Served, Service
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -26,15 +27,16 @@ class TailServer:
 
     Args:
         models: what it answers for, see `models_of`.
-        host: the address to listen on. There is no encryption and no access control yet: keep to loopback or
-            to a network that you trust.
+        host: the address to listen on; without TLS a loopback one, see `ServerSecurity`.
         port: 0 takes any free one.
         max_batch, max_wait_s: see `Batcher`.
         max_message_bytes: larger requests are refused with RESOURCE_EXHAUSTED.
         max_requests: so many may be in flight, more are refused with RESOURCE_EXHAUSTED.
+        security: TLS and tokens; certificates and tokens are followed when their files change.
 
     Raises:
-        ConfigError: a setting outside its range.
+        ConfigError: a setting outside its range, files of `security` that cannot be used, or a host that
+            would be reachable from elsewhere without TLS.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class TailServer:
         max_wait_s: float = 0.002,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         max_requests: int = 1024,
+        security: ServerSecurity | None = None,
     ) -> None:
         self._models = tuple(models)
         self._host = host
@@ -59,6 +62,9 @@ class TailServer:
         self._batchers: list[Batcher] = []
         self._server: grpc.aio.Server | None = None
         self._check_settings()
+        security = security or ServerSecurity()
+        security.check_host(host)
+        self._credentials = ServerCredentials(security)
 
     @property
     def port(self) -> int:
@@ -76,13 +82,18 @@ class TailServer:
             ("grpc.max_receive_message_length", self._max_message_bytes),
             ("grpc.so_reuseport", 0),  # else a second server would quietly share the port
         ]
-        server = grpc.aio.server(options=options, maximum_concurrent_rpcs=self._max_requests)
+        tokens = self._credentials.tokens
+        server = grpc.aio.server(
+            options=options,
+            maximum_concurrent_rpcs=self._max_requests,
+            interceptors=() if tokens is None else (TokenGuard(tokens),),
+        )
         lock = threading.Lock()  # the models may share a callable that was not made for threads
         served = {model.name: Served(model, self._batcher(model, lock)) for model in self._models}
         self._batchers = [each.batcher for each in served.values()]
         server.add_generic_rpc_handlers((Service(served, lambda: self._ready).handler(),))
         try:
-            self._port = server.add_insecure_port(f"{self._bracketed_host()}:{self._port}")
+            self._port = self._listen(server)
             await server.start()
         except RuntimeError as error:
             await self._close_batchers()
@@ -103,6 +114,15 @@ class TailServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    def _listen(self, server: grpc.aio.Server) -> int:
+        address, credentials = f"{self._bracketed_host()}:{self._port}", self._credentials.for_grpc()
+        port: int = (
+            server.add_insecure_port(address)
+            if credentials is None
+            else server.add_secure_port(address, credentials)
+        )
+        return port
 
     def _check_address(self) -> None:
         # gRPC would not say what is wrong, and would write lines of its own to stderr.
@@ -162,6 +182,7 @@ def serve(
     max_batch: int = 256,
     max_wait_s: float = 0.002,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
+    security: ServerSecurity | None = None,
     drain_s: float = 10.0,
     on_ready: Callable[[int], None] = lambda port: None,
 ) -> None:
@@ -175,7 +196,8 @@ def serve(
             (batch, n_features) float32 -> scores (batch, n_classes). It is called in one thread at a time.
         drain_s: the longest that requests in flight may take after the signal.
         on_ready: called with the port once requests are answered.
-        threads, host, port, max_batch, max_wait_s, max_message_bytes: see `models_of` and `TailServer`.
+        threads, host, port, max_batch, max_wait_s, max_message_bytes, security: see `models_of` and
+            `TailServer`.
 
     Raises:
         ConfigError: a setting outside its range, no tail, or an address that cannot be had.
@@ -187,6 +209,7 @@ def serve(
         max_batch=max_batch,
         max_wait_s=max_wait_s,
         max_message_bytes=max_message_bytes,
+        security=security,
     )
     asyncio.run(_serve_until_signal(server, drain_s, on_ready))
 
