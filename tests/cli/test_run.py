@@ -280,3 +280,17 @@ def test_drift_is_told_once_and_stands_in_the_summary(
     assert ", drift alarms " in summary
     off = offramp(*arguments, "--drift-alarm-every", 0, stdin=text)
     assert "drift" not in off.err
+
+
+def test_a_token_is_not_sent_across_a_network_in_the_clear(cli: Cli, bundle: Path, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef")
+    assert cli("run", bundle, "--tail", "192.0.2.1:8001", "--token-file", token).error == (
+        "a token for '192.0.2.1' would cross the network in the clear; give --ca for TLS,"
+        " or leave out --token-file"
+    )
+
+
+def test_a_certificate_without_its_key_is_one_line(cli: Cli, bundle: Path) -> None:
+    outcome = cli("run", bundle, "--tail", "localhost:1", "--ca", "ca.pem", "--cert", "device.pem")
+    assert outcome.error == "--cert without --key; a certificate and its key go together"

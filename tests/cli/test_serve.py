@@ -48,3 +48,60 @@ def test_a_bundle_without_a_tail_is_one_line(cli: Cli, bundle: Path, tmp_path: P
     for name in ("manifest.json", "head.safetensors"):
         shutil.copy(bundle / name, tmp_path)
     assert cli("serve", tmp_path).error.endswith("no tail to serve; copy tail.safetensors into it")
+
+
+def test_an_address_that_others_reach_is_refused_without_tls_in_one_line(cli: Cli, bundle: Path) -> None:
+    assert cli("serve", bundle, "--host", "0.0.0.0").error == (
+        "'0.0.0.0' can be reached from elsewhere and there is no TLS; give --tls-cert and --tls-key,"
+        " listen on 127.0.0.1, or say --insecure in a network that you trust"
+    )
+
+
+def test_insecure_listens_all_the_same_and_says_what_that_means(started: Cli, bundle: Path) -> None:
+    with started("serve", bundle, "--host", "0.0.0.0", "--port", 0, "--insecure") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("serving digits.tail and digits on 0.0.0.0:")
+        note = process.stderr.readline()
+        assert note.startswith("--insecure: what 0.0.0.0:")
+        assert note.endswith(" gets and answers can be read and altered on its way\n")
+
+
+def test_a_key_of_another_certificate_is_one_line(cli: Cli, bundle: Path, certificates: Any) -> None:
+    cert, key = certificates.cert("server"), certificates.key("device")
+    outcome = cli("serve", bundle, "--tls-cert", cert, "--tls-key", key)
+    assert outcome.error == f"{key}: not the key of the certificate {cert}; give both of one pair"
+
+
+def test_devices_with_certificate_and_token_are_answered_and_others_are_not(
+    started: Cli, cli: Cli, bundle: Path, certificates: Any, tmp_path: Path
+) -> None:
+    tokens, wrong = tmp_path / "tokens", tmp_path / "wrong"
+    for path, token in ((tokens, "0123456789abcdef"), (wrong, "fedcba9876543210")):
+        path.touch(0o600)
+        path.write_text(token)
+    own = ("--tls-cert", certificates.cert("server"), "--tls-key", certificates.key("server"))
+    others = ("--client-ca", certificates.cert("ca"), "--token-file", tokens)
+    with started("serve", bundle, "--port", 0, "--json", *own, *others) as process:
+        assert process.stdout is not None
+        announced = json.loads(process.stdout.readline())
+        assert announced["security"] == "TLS with client certificates and tokens"
+        address = f"{announced['host']}:{announced['port']}"
+        run = ("run", bundle, "--tail", address, "--mode", "split", "--data", "digits", "--limit", 5)
+        shown = ("--cert", certificates.cert("device"), "--key", certificates.key("device"))
+        secured = (*run, "--ca", certificates.cert("ca"), *shown)
+
+        right = cli(*secured, "--token-file", tokens)
+        assert right.status == 0, right.err
+        assert [json.loads(line)["source"] for line in right.out.splitlines()] == ["tail"] * 5
+
+        refused = cli(*secured, "--token-file", wrong)
+        assert refused.status == 1
+        assert refused.err.splitlines()[-1] == (
+            f"error: all 5 offloads were refused: tail {address} refused, UNAUTHENTICATED:"
+            " missing or wrong token; give a token of its --token-file"
+        )
+
+        plain = cli(*run)
+        assert [json.loads(line)["source"] for line in plain.out.splitlines()] == ["fallback"] * 5
+        assert "Socket closed; perhaps it speaks TLS (--ca)" in plain.err

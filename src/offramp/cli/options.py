@@ -24,6 +24,13 @@ Threads = Annotated[int, typer.Option(min=1, max=MAX_THREADS, help="Threads of t
 BundleFolder = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="The folder that offramp train wrote.", show_default=False)
 ]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Bearer tokens, one a line: the server takes any of them, the device sends the first.",
+        show_default=False,
+    ),
+]
 ResultsFolder = Annotated[
     Path, typer.Option("--output", "-o", help="Folder for results and for what is still to be finished.")
 ]

@@ -12,11 +12,11 @@ import typer
 from offramp.bundle import Bundle, check_exits, present, read
 from offramp.cli.arguments import finite
 from offramp.cli.console import note, notes_of, print_json_line
-from offramp.cli.options import MAX_DEADLINE_S, BundleFolder, DataDir, Label, Threads
+from offramp.cli.options import MAX_DEADLINE_S, BundleFolder, DataDir, Label, Threads, TokenFile
 from offramp.cli.tally import Sample, Tally
 from offramp.data import SPLITS, load
 from offramp.errors import ConfigError, DataError
-from offramp.runtime import MODES, Edge, Mode
+from offramp.runtime import MODES, ClientSecurity, Edge, Mode
 
 STANDARD_INPUT = "-"
 ALL = "all"
@@ -68,6 +68,20 @@ def run(
         ),
     ] = 1_000_000,
     threads: Threads = 1,
+    ca: Annotated[
+        Path | None,
+        typer.Option(help="Authority (PEM) of the server's certificate, for TLS.", show_default=False),
+    ] = None,
+    cert: Annotated[
+        Path | None,
+        typer.Option(
+            help="The device's own certificate (PEM), for a server that asks for one.", show_default=False
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="The private key of --cert (PEM).", show_default=False)
+    ] = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Answer samples: a line of JSON for each, in order, and a summary on standard error.
 
@@ -81,11 +95,12 @@ def run(
       offramp run digits.bundle --tail localhost:8001 --data digits
       offramp run digits.bundle --mode local --data digits --limit 3
       offramp run digits.bundle --tail localhost:8001 --data digits --batch 64
-      camera | offramp run model.bundle --tail server:8001
+      camera | offramp run model.bundle --tail server:8001 --ca ca.pem --token-file token
     """
     chosen = _mode(mode)
     if tail is None and chosen != "local":
         raise ConfigError(f"mode {mode} needs a tail; give --tail HOST:PORT, or --mode local")
+    security = ClientSecurity(ca, cert, key, token_file)
     content = _read(bundle, chosen)
     tally = Tally()
     with (
@@ -95,6 +110,7 @@ def run(
             tail=tail,
             mode=chosen,
             deadline_s=deadline_s,
+            security=security,
             threads=threads,
             drift_alarm_every=drift_alarm_every,
         ) as edge,

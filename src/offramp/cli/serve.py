@@ -1,20 +1,22 @@
 """offramp serve: the tail of a bundle, on a server."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from offramp.bundle import Bundle, check_exits, present, read
-from offramp.cli.console import print_json_line, print_line
-from offramp.cli.options import BundleFolder, Threads
+from offramp.cli.console import note, notes_of, print_json_line, print_line
+from offramp.cli.options import BundleFolder, Threads, TokenFile
 from offramp.errors import ConfigError
+from offramp.runtime import ServerSecurity
 from offramp.runtime import serve as serve_bundle
 
 
 def serve(
     bundle: BundleFolder,
     host: Annotated[
-        str, typer.Option(help="Address to listen on. No encryption: keep to a network you trust.")
+        str, typer.Option(help="Address to listen on; any other than loopback needs TLS, or --insecure.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes any free one.")] = 8001,
     threads: Threads = 1,
@@ -22,37 +24,63 @@ def serve(
     max_wait_s: Annotated[
         float, typer.Option(min=0, max=1, help="How long a sample may wait for others to be computed with.")
     ] = 0.002,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="The server's certificate (PEM), for TLS.", show_default=False)
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="The private key of --tls-cert (PEM).", show_default=False)
+    ] = None,
+    client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            help="Let only clients in whose certificate one of these authorities (PEM) has signed.",
+            show_default=False,
+        ),
+    ] = None,
+    token_file: TokenFile = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen on any address without TLS, in a network you trust.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Announce the server as one line of JSON.")] = False,
 ) -> None:
     """Serve a bundle's tail until Ctrl-C or SIGTERM; requests in flight are still answered.
 
     Speaks the Open Inference Protocol v2 over gRPC. Model NAME.tail takes features, model
-    NAME raw samples, which needs the head's file too.
+    NAME raw samples, which needs the head's file too. Certificates and tokens are read again
+    when their files change.
 
     [bold]Examples[/bold]
 
       offramp serve digits.bundle
-      offramp serve digits.bundle --host 0.0.0.0 --port 8001 --threads 4
+      offramp serve digits.bundle --port 8001 --threads 4
+      offramp serve digits.bundle --host 0.0.0.0 --tls-cert tls.pem --tls-key tls.key
     """
+    security = ServerSecurity(tls_cert, tls_key, client_ca, token_file, insecure)
+    security.check_host(host)
     parts = present(bundle)
     if "tail" not in parts:
         raise ConfigError(f"{bundle}: no tail to serve; copy tail.safetensors into it")
     check_exits(bundle, "tail")
     content = read(bundle, parts=parts)
-    serve_bundle(
-        content,
-        host=host,
-        port=port,
-        threads=threads,
-        max_batch=max_batch,
-        max_wait_s=max_wait_s,
-        on_ready=lambda bound: _announce(content, host, bound, as_json),
-    )
+    with notes_of("offramp.runtime.security"):
+        serve_bundle(
+            content,
+            host=host,
+            port=port,
+            threads=threads,
+            max_batch=max_batch,
+            max_wait_s=max_wait_s,
+            security=security,
+            on_ready=lambda bound: _announce(content, host, bound, security, as_json),
+        )
 
 
-def _announce(bundle: Bundle, host: str, port: int, as_json: bool) -> None:
+def _announce(bundle: Bundle, host: str, port: int, security: ServerSecurity, as_json: bool) -> None:
     models = [f"{bundle.name}.tail", bundle.name] if bundle.head is not None else [f"{bundle.name}.tail"]
     if as_json:
-        print_json_line({"host": host, "port": port, "models": models})
+        print_json_line({"host": host, "port": port, "models": models, "security": security.words})
     else:
-        print_line(f"serving {' and '.join(models)} on {host}:{port}")
+        secured = f" with {security.words}" if security.words else ""
+        print_line(f"serving {' and '.join(models)} on {host}:{port}{secured}")
+    if security.exposes(host):
+        note(f"--insecure: what {host}:{port} gets and answers can be read and altered on its way")
