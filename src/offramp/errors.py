@@ -46,3 +46,15 @@ class TailUnreachableError(PeerError):
 
 class TailRefusedError(PeerError):
     """The tail answered with an error."""
+
+
+class JournalError(OfframpError):
+    """The journal of this device cannot be used: disk full, read-only, in use, or of a newer format."""
+
+
+class JournalFullError(JournalError):
+    """The journal holds as much as it may; what is there is safe, and more is refused."""
+
+
+class JournalDamagedError(JournalError):
+    """The journal's file is not what was written there."""
