@@ -31,6 +31,10 @@ class Certificates:
         ):
             self._sign(name, purpose, by)
         self._sign("elsewhere", "serverAuth", "ca", names="DNS:elsewhere.example")
+        self._sign("between", None, "ca")
+        self._sign("chained-server", "serverAuth", "between")
+        with self.cert("chained-server").open("ab") as chain:
+            chain.write(self.cert("between").read_bytes())
         self._sign("expired-server", "serverAuth", "ca", days=-1)
         self._sign("expired-device", "clientAuth", "ca", days=-1)
 
@@ -45,10 +49,21 @@ class Certificates:
         return [*curve, "-keyout", self.key(name), "-subj", f"/CN={name}"]
 
     def _sign(
-        self, name: str, purpose: str, by: str, *, names: str = "IP:127.0.0.1,DNS:localhost", days: int = 2
+        self,
+        name: str,
+        purpose: str | None,
+        by: str,
+        *,
+        names: str = "IP:127.0.0.1,DNS:localhost",
+        days: int = 2,
     ) -> None:
+        """Without a purpose, an authority."""
         request, extensions = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
-        extensions.write_text(f"subjectAltName={names}\nextendedKeyUsage={purpose}\n")
+        extensions.write_text(
+            f"subjectAltName={names}\nextendedKeyUsage={purpose}\n"
+            if purpose
+            else "basicConstraints=critical,CA:TRUE\n"
+        )
         self._openssl("req", *self._new_key(name), "-out", request)
         signer = ("-CA", self.cert(by), "-CAkey", self.key(by), "-CAcreateserial", "-days", days)
         self._openssl(

@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from offramp.errors import ConfigError
-from offramp.runtime.security.certificates import read_authorities, read_identity
+from offramp.runtime.security.certificates import Identity, read_authorities, read_identity
 
 
 def refused(cert, key, side="server"):
@@ -16,7 +16,28 @@ def refused(cert, key, side="server"):
 @pytest.mark.parametrize(("name", "side"), [("server", "server"), ("device", "client")])
 def test_a_valid_pair_is_read_as_it_is(certificates, name, side):
     cert, key = certificates.cert(name), certificates.key(name)
-    assert read_identity(cert, key, side) == (cert.read_bytes(), key.read_bytes())
+    assert read_identity(cert, key, side) == Identity(cert.read_bytes(), key.read_bytes())
+
+
+def test_a_key_is_not_shown_where_an_identity_is_printed(certificates):
+    identity = read_identity(certificates.cert("server"), certificates.key("server"), "server")
+    assert "BEGIN CERTIFICATE" in repr(identity)
+    assert "PRIVATE KEY" not in repr(identity)
+
+
+def test_authorities_may_have_comments_in_any_language(certificates, tmp_path):
+    path = tmp_path / "authorities.pem"
+    path.write_bytes("# Größe\n".encode() + certificates.cert("ca").read_bytes())
+    assert read_authorities(path) == path.read_bytes()
+
+
+def test_a_key_that_is_gone_between_two_looks_is_one_line(certificates, monkeypatch):
+    def gone(*_):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr("offramp.runtime.security.certificates._handshake", gone)
+    cert = certificates.cert("server")
+    assert refused(cert, certificates.key("server")) == f"{cert}: No such file or directory; give it again"
 
 
 def test_a_missing_file_is_named(certificates, tmp_path):

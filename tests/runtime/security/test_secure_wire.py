@@ -1,5 +1,7 @@
 """Real servers and clients: who is let in, what the others are told, and files that change."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -67,6 +69,30 @@ def test_with_the_right_certificates_and_token_an_edge_is_answered(bundle, host,
     ) as edge:
         assert edge.connect(5)
         assert {answer.source for answer in edge.infer_many(workshop.samples(5))} == {"tail"}
+
+
+def test_a_certificate_may_come_with_those_between_it_and_its_authority(bundle, host, client, ask, tls):
+    server, own = tls("chained-server")
+    assert ask(client(host(bundle, security=server), own))
+
+
+def test_tritonclient_gets_in_with_certificates_and_a_token(bundle, host, certificates, tls, files):
+    server, _ = tls(client_ca="ca", tokens=files.token(TOKEN))
+    named = (certificates.cert("ca"), certificates.key("device"), certificates.cert("device"))
+    # In a process of its own: importing tritonclient may warn, which is not our fault.
+    code = f"""
+import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException
+client = triton.InferenceServerClient({host(bundle, security=server)!r}, False, True, *{[*map(str, named)]})
+print(client.is_model_ready("tiny.tail", headers={{"authorization": "Bearer {TOKEN}"}}))
+try:
+    client.is_server_live()
+except InferenceServerException as error:
+    print(error.status(), error.message())
+client.close()
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert run.stdout == "True\nStatusCode.UNAUTHENTICATED missing or wrong token\n", run.stderr
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ def test_a_server_that_others_could_reach_needs_tls_or_to_be_told_that_it_is_ins
     )
     ServerSecurity(insecure=True).check_host(host)
     ServerSecurity(FILE, FILE).check_host(host)
+    ServerSecurity().check_host("::1")
 
 
 def test_a_token_is_sent_over_tls_or_inside_this_machine_only():

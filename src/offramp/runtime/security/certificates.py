@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from offramp.errors import ConfigError
 from offramp.runtime.security.watched import read_secret, read_small
@@ -14,11 +15,12 @@ Side = Literal["server", "client"]
 _MAX_FLIGHTS = 8  # of a handshake; TLS 1.3 takes three
 
 
-class Identity(NamedTuple):
+@dataclass(frozen=True)
+class Identity:
     """A certificate, with those between it and its authority, and its private key; PEM."""
 
     cert: bytes
-    key: bytes
+    key: bytes = field(repr=False)
 
 
 def read_identity(cert: Path, key: Path, side: Side) -> Identity:
@@ -48,6 +50,8 @@ def read_identity(cert: Path, key: Path, side: Side) -> Identity:
             ) from error
         why = error.reason or "damaged"
         raise ConfigError(f"{cert}, {key}: no usable certificate and key ({why}); make them anew") from error
+    except OSError as error:  # gone since it was read
+        raise ConfigError(f"{error.filename or cert}: {error.strerror}; give it again") from error
     return identity
 
 
@@ -60,7 +64,7 @@ def read_authorities(path: Path) -> bytes:
     content = read_small(path)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(
-            cadata=content.decode("ascii", "replace")
+            cadata=content.decode("ascii", "ignore")
         )
     except (ssl.SSLError, ValueError) as error:
         raise ConfigError(f"{path}: holds no certificate of an authority; give one in PEM form") from error

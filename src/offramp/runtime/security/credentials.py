@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 
-from offramp.runtime.security.certificates import Identity, read_authorities, read_identity
+from offramp.runtime.security.certificates import read_authorities, read_identity
 from offramp.runtime.security.settings import ClientSecurity, ServerSecurity
 from offramp.runtime.security.tokens import Tokens
 from offramp.runtime.security.watched import Watched
@@ -81,5 +81,6 @@ class ClientCredentials:
     def _read(self) -> grpc.ChannelCredentials:
         ca, cert, key = self._security.ca, self._security.cert, self._security.key
         assert ca is not None, "it was checked that there is TLS"
-        own = Identity(b"", b"") if cert is None or key is None else read_identity(cert, key, "client")
-        return grpc.ssl_channel_credentials(read_authorities(ca), own.key or None, own.cert or None)
+        own = None if cert is None or key is None else read_identity(cert, key, "client")
+        shown = (None, None) if own is None else (own.key, own.cert)
+        return grpc.ssl_channel_credentials(read_authorities(ca), *shown)

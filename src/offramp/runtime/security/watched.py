@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -74,19 +76,23 @@ def read_small(path: Path) -> bytes:
     Raises:
         ConfigError: none that can be read, or too large for what it should be.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give a file that this user may read") from error
-    if len(content) > MAX_FILE_BYTES:
-        raise ConfigError(f"{path}: more than {MAX_FILE_BYTES:,} bytes; give the file of this purpose alone")
-    return content
+    return _read(path)[0]
 
 
 def read_secret(path: Path) -> bytes:
     """As `read_small`; a file that every user of the machine may read is logged."""
-    content = read_small(path)
-    if path.stat().st_mode & 0o004:
+    content, mode = _read(path)
+    if mode & stat.S_IROTH:
         logger.warning("%s: every user of this machine may read this secret; chmod 600 ends that", path)
     return content
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    try:
+        with path.open("rb") as file:
+            content, mode = file.read(MAX_FILE_BYTES + 1), os.fstat(file.fileno()).st_mode
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give a file that this user may read") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigError(f"{path}: more than {MAX_FILE_BYTES:,} bytes; give the file of this purpose alone")
+    return content, mode
