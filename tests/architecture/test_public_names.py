@@ -65,11 +65,15 @@ PUBLIC = {
         risk_figure section_page threshold_figure threshold_sweep to_json write_markdown
     """,
     "runtime": """
-        Answer ClientSecurity Edge MAX_MESSAGE_BYTES MODES Mode Model Network Scores ServerSecurity
-        ShapedLink TailServer edge_scores models_of scores_of serve server_scores
+        Answer ClientSecurity Edge LinkSettings MAX_MESSAGE_BYTES MODES Mode Model Network Scores
+        ServerSecurity ShapedLink TailServer edge_scores models_of scores_of serve server_scores
     """,
     "runtime.security": """
         ClientCredentials ClientSecurity ServerCredentials ServerSecurity TokenGuard Tokens
+    """,
+    "runtime.channel": "HELD_BYTES Held Lane LinkSettings",
+    "runtime.journal": """
+        Counts Entry Journal Pending Refinement SYNCS Sync Verdict WHEN_FULL WhenFull
     """,
     "search": """
         Budget Candidate Entry Found Results Settings Space Standing Training read_results search

@@ -1,6 +1,7 @@
 """Edge and tail as processes: sockets, clocks and threads around the core. Free of Torch."""
 
 from offramp.runtime.answer import Answer
+from offramp.runtime.channel import LinkSettings
 from offramp.runtime.edge import MODES, Edge, Mode
 from offramp.runtime.link import ShapedLink
 from offramp.runtime.models import Model, models_of
@@ -15,6 +16,7 @@ __all__ = [
     "Answer",
     "ClientSecurity",
     "Edge",
+    "LinkSettings",
     "Mode",
     "Model",
     "Network",
