@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 COMMANDS = (
-    *("", "demo", "train", "calibrate", "evaluate", "inspect", "serve", "run"),
+    *("", "demo", "train", "calibrate", "evaluate", "inspect", "serve", "run", "link"),
     *("reproduce", "certify", "compare", "search", "search-evidence", "payload"),
 )
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"

@@ -12,6 +12,7 @@ from offramp.cli.console import out
 from offramp.cli.demo import demo
 from offramp.cli.evaluate import evaluate
 from offramp.cli.inspect import inspect
+from offramp.cli.link import link
 from offramp.cli.payload import payload
 from offramp.cli.reproduce import reproduce
 from offramp.cli.run import run
@@ -36,6 +37,7 @@ for command in (
     inspect,
     serve,
     run,
+    link,
     reproduce,
     certify,
     compare,
