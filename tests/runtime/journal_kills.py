@@ -18,6 +18,7 @@ from offramp.runtime.journal import Entry, Journal, Verdict
 
 LIFE_S = 0.04  # a child is killed within this time after it opened the journal
 START_S = 10.0  # or this long after the fork, if it has not opened by then
+FINISH_S = 30.0  # the last one has as long as this
 
 
 class Child:
@@ -93,20 +94,19 @@ def fork(path, name, *, finish):
 def life(path, name, rng, *, finish=False):
     """What a child said before it was killed, and whether it was."""
     pid, reader = fork(path, name, finish=finish)
-    said, deadline = b"", time.monotonic() + START_S
-    end = None
+    said, end = b"", time.monotonic() + (FINISH_S if finish else START_S)
     while True:
         now = time.monotonic()
-        if not finish and now >= (deadline if end is None else end):
+        if now >= end:
             os.kill(pid, signal.SIGKILL)
         ready, _, _ = select.select([reader], [], [], 0.001)
         if ready:
             piece = os.read(reader, 1 << 16)
             if not piece:
                 break
+            if not said and not finish:
+                end = now + rng.random() * LIFE_S
             said += piece
-        if end is None and said:
-            end = now + rng.random() * LIFE_S
     os.close(reader)
     _, status = os.waitpid(pid, 0)
     return said.decode().splitlines(), os.WIFSIGNALED(status)

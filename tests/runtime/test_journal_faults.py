@@ -17,8 +17,8 @@ from offramp.errors import JournalDamagedError, JournalError
 from offramp.runtime.journal import Entry, Journal, Verdict
 
 
-def entry(id, request=b"coded"):
-    return Entry(id, 100.0, request, Verdict(1, 0.4), "a" * 64)
+def entry(id, request=b"coded", *, head_digest="a" * 64):
+    return Entry(id, 100.0, request, Verdict(1, 0.4), head_digest)
 
 
 def ids(records):
@@ -160,7 +160,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 
 
 def filled(path, n=200):
-    with Journal(path) as journal:
+    with Journal(path, sync="normal") as journal:
         journal.append(*(entry(f"sample-{k:04}", bytes([k % 256]) * 500) for k in range(n)))
 
 
@@ -228,15 +228,16 @@ def test_a_journal_found_damaged_at_work_starts_anew_when_reopened_and_asked_to(
         journal.append(entry("new"))
 
 
-def test_a_request_that_was_altered_on_disk_is_given_up_and_never_sent(path):
+def test_a_record_that_was_altered_on_disk_is_given_up_and_never_sent(path):
     with Journal(path) as journal:
         journal.append(entry("a", b"PRISTINE"), entry("b"), entry("c", b"PRISTINE"))
-    path.write_bytes(path.read_bytes().replace(b"PRISTINE", b"PRISTIN3"))
+        journal.append(entry("d", head_digest="PRISTINE"))
+    path.write_bytes(path.read_bytes().replace(b"PRISTINE", b"PRIST\xffNE"))
     with Journal(path) as journal:
         assert ids(journal.pending(1)) == ["b"]
         assert ids(journal.pending()) == ["b"]
         told = {outcome.id: outcome.reason for outcome in journal.undelivered()}
-        assert told == dict.fromkeys("ac", "its record was damaged on disk")
+        assert told == dict.fromkeys("acd", "its record was damaged on disk")
 
 
 def test_a_schema_that_is_no_text_is_damage(path):
@@ -260,7 +261,7 @@ def test_no_damage_makes_anything_but_a_journal_error_or_a_sound_record(data):
             piece = data.draw(st.binary(min_size=1, max_size=16), label="bytes")
             content[at : at + len(piece)] = piece
         path.write_bytes(content)
-        with suppress(JournalError), Journal(path) as journal:
+        with suppress(JournalError), Journal(path, sync="normal") as journal:
             for _, found in journal.pending():
                 number = int(found.id[-4:])
                 assert found == entry(f"sample-{number:04}", bytes([number % 256]) * 500)
@@ -281,7 +282,7 @@ def test_a_log_cut_anywhere_as_by_a_power_cut_opens_with_the_first_of_what_was_a
             junk = data.draw(st.binary(max_size=50), label="junk")
             shutil.copy(path, left)
             left.with_name("left-wal").write_bytes(log[:cut] + junk)
-        with Journal(left) as journal:
+        with Journal(left, sync="normal") as journal:
             kept = ids(journal.pending())
             assert kept == [str(k) for k in range(len(kept))]
             assert cut < len(log) or len(kept) == 6

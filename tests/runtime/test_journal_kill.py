@@ -60,5 +60,5 @@ def test_sixty_kills_lose_nothing_and_hand_nothing_out_after_its_acknowledgement
 
 
 @pytest.mark.slow
-def test_five_hundred_kills_lose_nothing(tmp_path):
-    check(lives_of(tmp_path / "edge.journal", 500, seed=2))
+def test_two_hundred_kills_lose_nothing(tmp_path):
+    check(lives_of(tmp_path / "edge.journal", 200, seed=2))
