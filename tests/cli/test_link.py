@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import socket
 import time
@@ -59,6 +60,29 @@ def test_bytes_pass_late_and_are_counted(started: Cli) -> None:
             "late_chunks": 0,
             "damaged_chunks": 0,
         }
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 loopback on this machine")
+def test_both_addresses_can_be_of_ipv6(started: Cli) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as target:
+        port = target.getsockname()[1]
+        with started("link", f"[::1]:{port}", "--host", "::1") as process:
+            announced = re.fullmatch(
+                rf"link from \[::1\]:(\d+) to \[::1\]:{port}\n", process.stdout.readline()
+            )
+            assert announced is not None
+            with socket.create_connection(("::1", int(announced[1])), 20) as near, target.accept()[0] as far:
+                near.sendall(b"x")
+                far.settimeout(20)
+                assert received(far, 1) == b"x"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])

@@ -147,7 +147,8 @@ def _announce(host: str, port: int, target: str, as_json: bool) -> None:
     if as_json:
         print_json_line({"host": host, "port": port, "target": target})
     else:
-        print_line(f"link from {host}:{port} to {target}")
+        shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        print_line(f"link from {shown}:{port} to {target}")
 
 
 def _print_summary(link: ShapedLink, as_json: bool) -> None:
