@@ -137,8 +137,9 @@ journal.append(Entry("after", 1.0, b"", Verdict(0, 0.5), ""))
     )
 
 
-def test_a_folder_that_cannot_be_written_is_refused(folder):
-    folder.chmod(0o555)
+@pytest.mark.parametrize("mode", [0o555, 0o000], ids=["written", "entered"])
+def test_a_folder_that_cannot_be_used_is_refused(folder, mode):
+    folder.chmod(mode)
     said = r"edge.journal: cannot be written \(unable to open database file\); give a path in a folder that"
     with without_privileges(), pytest.raises(JournalError, match=said):
         Journal(folder / "edge.journal")

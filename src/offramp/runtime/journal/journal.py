@@ -118,7 +118,7 @@ class Journal:
                 raise
             for entry in new:
                 table.insert(entry)
-        self._dropped += n_dropped
+            self._dropped += n_dropped
 
     def pending(self, limit: int = 256, *, after: int = 0) -> list[Pending]:
         """Offloads without an answer, at most `limit`, in the order of appending, numbers above `after`.
@@ -160,7 +160,7 @@ class Journal:
                 None if number is None else table.settle(number, answers[id])
                 for id, number in numbers.items()
             ]
-        self._repeated += refinements.count(None)
+            self._repeated += refinements.count(None)
         return refinements
 
     def give_up(self, id: str, reason: str) -> Refinement | None:

@@ -103,7 +103,8 @@ def _damaged(path: Path, how: str) -> JournalDamagedError:
 def _opened(path: Path, sync: Sync) -> sqlite3.Connection:
     # SQLite would call it an I/O error. To open it and see would, on closing, take its locks from another
     # journal of this process.
-    if path.exists() and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+    effective = os.access in os.supports_effective_ids
+    if os.path.exists(path) and not os.access(path, os.W_OK, effective_ids=effective):
         raise _not_writable(path, "it is read-only")
     try:
         connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
