@@ -84,12 +84,13 @@ def _stream(dataset: Dataset, settings: Settings) -> tuple[Stream, int]:
 
 def _rows(bundle: Bundle, path: Path, stream: Stream, settings: Settings) -> list[Row]:
     """One row for each mode; the tail runs in its own process behind a shaped link."""
-    speed = {"bits_per_s": settings.rate_bits_per_s, "delay_s": settings.delay_ms / 1000}
     rows = []
     with tail_process(path, threads=settings.threads) as (host, port), progress() as bar:
         for mode in MODES:
             task = bar.add_task(f"{bundle.name}, {mode}", total=len(stream.labels))
-            with ShapedLink(host, port, **speed) as link:
+            with ShapedLink(
+                host, port, bits_per_s=settings.rate_bits_per_s, delay_s=settings.delay_ms / 1000
+            ) as link:
                 row = stream.through(
                     bundle,
                     mode,

@@ -98,7 +98,7 @@ class TailClient:
             )
         except grpc.RpcError as error:
             raise self._peer_error(error) from error
-        response = wire.InferResponse.from_bytes(data)
+        response = wire.InferResponse.from_bytes(_there(data))
         return wire.read_scores(response, id=request.id, n_rows=n_rows, n_classes=n_classes)
 
     def wait_until_ready(self, model_name: str, timeout_s: float) -> bool:
@@ -106,7 +106,7 @@ class TailClient:
         query, metadata = wire.ModelQuery(model_name).to_bytes(), self._credentials.metadata()
         try:
             data = self._calls().model_ready(query, timeout=timeout_s, metadata=metadata, wait_for_ready=True)
-            return wire.read_ready(data)
+            return wire.read_ready(_there(data))
         except (grpc.RpcError, WireError):
             return False
 
@@ -156,3 +156,10 @@ class TailClient:
             maybe = "does not take our certificate, or asks for one" if self._shown else "speaks TLS (--ca)"
             details += f"; perhaps it {maybe}"
         return TailUnreachableError(f"tail {self._address} is not there: {details}")
+
+
+def _there(data: bytes | None) -> bytes:
+    """The answer; gRPC gives None where a call ended well and its message was lost to damage on the way."""
+    if data is None:
+        raise WireError("the call ended without an answer; it was damaged on its way")
+    return data
