@@ -119,6 +119,19 @@ def test_other_splits_and_other_data_can_be_judged(cli: Cli, certified: Path, tm
     assert [row["name"] for row in told["codecs"]] == ["float32"]
 
 
+def test_where_the_training_data_are_elsewhere_other_codecs_are_left_out(cli: Cli, tmp_path: Path) -> None:
+    x, y = load("digits", seed=0).split("train")
+    np.savez(tmp_path / "mine.npz", x=x[:400], y=y[:400].astype(str))
+    np.savez(tmp_path / "new.npz", x=x[400:600], y=y[400:600].astype(str))
+    trained = ("--data", tmp_path / "mine.npz", "--neurons", "auto,8,auto", "--epochs", 2)
+    assert cli("train", *trained, "-o", tmp_path / "m").status == 0
+    outcome = cli("evaluate", tmp_path / "m", "--data", tmp_path / "new.npz", "--json")
+    assert (outcome.status, [row["name"] for row in json.loads(outcome.out)["codecs"]]) == (0, ["float32"])
+    assert outcome.err.startswith("other codecs are left out: codecs are fitted to the samples that")
+    asked = cli("evaluate", tmp_path / "m", "--data", tmp_path / "new.npz", "--codecs", "all")
+    assert "those of 'mine' are not at hand; give their file with --data" in asked.error
+
+
 def test_the_page_shows_every_codec(cli: Cli, certified: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     outcome = cli("evaluate", certified, "--html", page)

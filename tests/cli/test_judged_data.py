@@ -123,7 +123,7 @@ def test_training_samples_are_those_of_the_data_or_built_in(network: Bundle, tmp
     for source in (OWN, other):
         np.testing.assert_array_equal(source.training(network, source.samples(network, "test")), expected)
     lost = trained(network, dataset="machines")
-    with pytest.raises(ConfigError, match=r"those of 'machines' are not at hand; use --codecs none"):
+    with pytest.raises(ConfigError, match=r"those of 'machines' are not at hand; give their file"):
         other.training(lost, other.samples(lost, "test"))
 
 

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offramp.bundle import read
-from offramp.cli.console import cells_table, check_file, print_json, print_line, print_wide
-from offramp.cli.judged_data import Source
+from offramp.bundle import Bundle, read
+from offramp.cli.console import cells_table, check_file, note, print_json, print_line, print_wide
+from offramp.cli.judged_data import Judged, Source
 from offramp.cli.options import BundleFolder, DataDir, JudgedData, Label, Page, Threads
 from offramp.codec import CODECS
+from offramp.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from offramp.data.dataset import Array
     from offramp.plan.judgement import CodecRow
 
 ALL, NONE = "all", "none"
@@ -27,12 +29,13 @@ def evaluate(
         str, typer.Option(help="Of the bundle's own data set: test, validation, calibration or train.")
     ] = "test",
     codecs: Annotated[
-        str,
+        str | None,
         typer.Option(
             help=f"all, none, or some of {','.join(CODECS)}; fitted to the training split beside the bundle's"
-            " own."
+            " own.",
+            show_default="all, where the training split is at hand",
         ),
-    ] = ALL,
+    ] = None,
     html: Page = None,
     threads: Threads = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -58,8 +61,7 @@ def evaluate(
     from offramp.cli.evaluation import Report  # SciPy, which no edge has
     from offramp.plan.judgement import codec_rows, codec_study, evaluated
 
-    names = _names(codecs)
-    train = source.training(network, samples) if names else None
+    names, train = _to_fit(codecs, source, network, samples)
     rows = codec_rows(network, [network.codec], samples.x, samples.y, threads=threads)
     if train is not None:
         rows = _merged(rows, codec_study(network, train, samples.x, samples.y, names, threads=threads))
@@ -79,10 +81,20 @@ def evaluate(
         print_line(f"pictures in {html}")
 
 
-def _names(codecs: str) -> Sequence[str]:
-    if codecs in (ALL, NONE):
-        return CODECS if codecs == ALL else ()
-    return [name.strip() for name in codecs.split(",")]
+def _to_fit(
+    codecs: str | None, source: Source, network: Bundle, samples: Judged
+) -> "tuple[Sequence[str], Array | None]":
+    """Which codecs to fit, and the training samples for them; what was not asked for need not be at hand."""
+    if codecs is None:
+        try:
+            return CODECS, source.training(network, samples)
+        except (ConfigError, DataError) as error:
+            note(f"other codecs are left out: {error}")
+            return (), None
+    if codecs == NONE:
+        return (), None
+    names = CODECS if codecs == ALL else [name.strip() for name in codecs.split(",")]
+    return names, source.training(network, samples)
 
 
 def _merged(own: "list[CodecRow]", others: "list[CodecRow]") -> "list[CodecRow]":
@@ -91,11 +103,11 @@ def _merged(own: "list[CodecRow]", others: "list[CodecRow]") -> "list[CodecRow]"
     return others if same else own + others
 
 
-def _typed(bundle: Path, split: str, codecs: str, data: str | None) -> str:
+def _typed(bundle: Path, split: str, codecs: str | None, data: str | None) -> str:
     """What to type for the same; places of data are each reader's own."""
     given = {
         "--split": (split, "test"),
-        "--codecs": (codecs, ALL),
+        "--codecs": (codecs, None),
         "--data": (data and Path(data).name, None),
     }
     options = (f"{name} {value}" for name, (value, default) in given.items() if value != default)

@@ -76,7 +76,7 @@ class Source:
         if samples.own is None and bundle.training.get("dataset") not in BUILT_IN:
             raise ConfigError(
                 "codecs are fitted to the samples that the bundle was trained on, and those of"
-                f" {str(bundle.training.get('dataset'))!r} are not at hand; use --codecs none"
+                f" {str(bundle.training.get('dataset'))!r} are not at hand; give their file with --data"
             )
         dataset = samples.own or Source(None, self.data_dir, None).load(bundle)
         return dataset.split("train")[0]
