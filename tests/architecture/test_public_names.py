@@ -65,7 +65,7 @@ PUBLIC = {
         risk_figure section_page threshold_figure threshold_sweep to_json write_markdown
     """,
     "runtime": """
-        Answer ClientSecurity Edge LinkSettings MAX_MESSAGE_BYTES MODES Mode Model Network Scores
+        Answer ClientSecurity Edge LinkSettings MAX_MESSAGE_BYTES MODES Metrics Mode Model Network Scores
         ServerSecurity ShapedLink TailServer edge_scores models_of scores_of serve server_scores
     """,
     "runtime.security": """
@@ -86,8 +86,8 @@ PUBLIC = {
     "system": "AUTO",
     "wire": """
         InferRequest InferResponse ModelMetadata ModelQuery Parameter SERVICE ServerMetadata Tensor
-        TensorSpec features_request live_response read_features read_ready read_samples read_scores
-        ready_response
+        TensorSpec checked_request checked_response features_request live_response read_features
+        read_ready read_samples read_scores ready_response verify_request verify_response
     """,
 }
 

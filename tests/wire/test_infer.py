@@ -162,6 +162,8 @@ def test_the_public_names_are_these():
         "ServerMetadata",
         "Tensor",
         "TensorSpec",
+        "checked_request",
+        "checked_response",
         "features_request",
         "live_response",
         "read_features",
@@ -169,4 +171,6 @@ def test_the_public_names_are_these():
         "read_samples",
         "read_scores",
         "ready_response",
+        "verify_request",
+        "verify_response",
     ]

@@ -56,6 +56,9 @@ class _Calls(NamedTuple):
 class TailClient:
     """Asks one tail over one connection, which is kept, and found again when it breaks. Thread-safe.
 
+    Every request carries a check. An answer with a wrong one is refused, and from the first answer with a
+    right one on also an answer with none: a tail of ours is there, and damage took the check away.
+
     Args:
         address: "host:port".
         deadline_s: the longest that connecting and answering may take together.
@@ -77,6 +80,7 @@ class TailClient:
         security = security or ClientSecurity()
         security.check_host(match[1])
         self._credentials = ClientCredentials(security)
+        self._gives_checks = False  # a foreign server never does
         self._lock = threading.Lock()
         self._shown = self._credentials.for_grpc()
         self._newest = self._calls_of(self._shown)
@@ -89,6 +93,7 @@ class TailClient:
             TailRefusedError: the tail answered with an error.
             WireError: an answer that cannot be believed.
         """
+        request = wire.checked_request(request)
         try:
             data = self._calls().infer(
                 request.to_bytes(),
@@ -99,7 +104,15 @@ class TailClient:
         except grpc.RpcError as error:
             raise self._peer_error(error) from error
         response = wire.InferResponse.from_bytes(_there(data))
-        return wire.read_scores(response, id=request.id, n_rows=n_rows, n_classes=n_classes)
+        scores = wire.read_scores(response, id=request.id, n_rows=n_rows, n_classes=n_classes)
+        if wire.verify_response(response, request):
+            self._gives_checks = True
+        elif self._gives_checks:
+            raise WireError(
+                f"an answer without the check that tail {self._address} gives; it was damaged on its way, or"
+                " another server took the tail's place: then make a new edge"
+            )
+        return scores
 
     def wait_until_ready(self, model_name: str, timeout_s: float) -> bool:
         """Connects now; whether the tail says within `timeout_s` that this model is ready."""

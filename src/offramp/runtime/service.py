@@ -93,10 +93,11 @@ class Service:
         response = wire.InferResponse(
             request.model_name, (wire.Tensor("scores", scores),), model_version="1", id=request.id
         )
-        return await _run(response.to_bytes, in_thread=large)
+        return await _run(_checked_bytes, response, request, in_thread=large)
 
     def _read(self, data: bytes) -> tuple[wire.InferRequest, Served, FloatArray]:
         request = wire.InferRequest.from_bytes(data)
+        wire.verify_request(request)  # before all else, which would only say what the damage looks like
         served = self._find(request.model_name, request.model_version)
         _check_head(request, served.model)
         _check_outputs(request)
@@ -116,6 +117,10 @@ class Service:
 
 async def _run(call: Callable[..., _T], *args: object, in_thread: bool) -> _T:
     return await asyncio.to_thread(call, *args) if in_thread else call(*args)
+
+
+def _checked_bytes(response: wire.InferResponse, request: wire.InferRequest) -> bytes:
+    return wire.checked_response(response, request).to_bytes()
 
 
 def _check_head(request: wire.InferRequest, model: Model) -> None:

@@ -1,5 +1,6 @@
 """The Open Inference Protocol v2 as values: bytes in, meaning out. Everything that comes in is hostile."""
 
+from offramp.wire.check import checked_request, checked_response, verify_request, verify_response
 from offramp.wire.features import features_request, read_features, read_samples, read_scores
 from offramp.wire.infer import InferRequest, InferResponse
 from offramp.wire.parameters import Parameter
@@ -26,6 +27,8 @@ __all__ = [
     "ServerMetadata",
     "Tensor",
     "TensorSpec",
+    "checked_request",
+    "checked_response",
     "features_request",
     "live_response",
     "read_features",
@@ -33,4 +36,6 @@ __all__ = [
     "read_samples",
     "read_scores",
     "ready_response",
+    "verify_request",
+    "verify_response",
 ]
