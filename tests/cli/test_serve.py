@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -26,6 +27,30 @@ def test_told_to_stop_it_exits_quietly(started: Cli, bundle: Path, number: signa
         process.send_signal(number)
         assert process.wait(20) == 0
         assert process.stderr.read() == ""
+
+
+def test_metrics_are_at_the_announced_address_until_the_server_stops(started: Cli, bundle: Path) -> None:
+    with started("serve", bundle, "--port", 0, "--metrics-port", 0, "--json") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = json.loads(process.stdout.readline())["metrics"]
+        assert url.startswith("http://127.0.0.1:")
+        with urlopen(url, timeout=10) as page:
+            assert b'nv_inference_request_success{model="digits.tail"} 0.0' in page.read()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert process.stderr.read() == ""
+
+
+def test_metrics_that_others_reach_are_refused_in_one_line_with_tls_too(
+    cli: Cli, bundle: Path, certificates: Any
+) -> None:
+    own = ("--tls-cert", certificates.cert("server"), "--tls-key", certificates.key("server"))
+    for secured in ((), own):
+        outcome = cli("serve", bundle, *secured, "--metrics-port", 0, "--metrics-host", "0.0.0.0")
+        assert outcome.error.startswith(
+            "metrics on '0.0.0.0' can be reached from elsewhere and have no TLS; listen on 127.0.0.1,"
+        )
 
 
 def test_a_server_with_the_tail_alone_serves_it(started: Cli, bundle: Path, tmp_path: Path) -> None:

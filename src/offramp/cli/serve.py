@@ -9,7 +9,7 @@ from offramp.bundle import Bundle, check_exits, present, read
 from offramp.cli.console import note, notes_of, print_json_line, print_line
 from offramp.cli.options import BundleFolder, Threads, TokenFile
 from offramp.errors import ConfigError
-from offramp.runtime import ServerSecurity
+from offramp.runtime import Metrics, ServerSecurity
 from offramp.runtime import serve as serve_bundle
 
 
@@ -41,22 +41,42 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen on any address without TLS, in a network you trust.")
     ] = False,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Show counts to Prometheus at this port, under /metrics; 0 takes any free one.",
+            show_default=False,
+        ),
+    ] = None,
+    metrics_host: Annotated[
+        str,
+        typer.Option(
+            help="Address of the metrics, which have no TLS; any other than loopback needs --insecure."
+        ),
+    ] = "127.0.0.1",
     as_json: Annotated[bool, typer.Option("--json", help="Announce the server as one line of JSON.")] = False,
 ) -> None:
     """Serve a bundle's tail until Ctrl-C or SIGTERM; requests in flight are still answered.
 
     Speaks the Open Inference Protocol v2 over gRPC. Model NAME.tail takes features, model
     NAME raw samples, which needs the head's file too. Certificates and tokens are read again
-    when their files change.
+    when their files change. The health service of gRPC is on the same port; its Check
+    needs no token.
 
     [bold]Examples[/bold]
 
       offramp serve digits.bundle
       offramp serve digits.bundle --port 8001 --threads 4
+      offramp serve digits.bundle --metrics-port 8002
       offramp serve digits.bundle --host 0.0.0.0 --tls-cert tls.pem --tls-key tls.key
     """
     security = ServerSecurity(tls_cert, tls_key, client_ca, token_file, insecure)
     security.check_host(host)
+    metrics = (
+        None if metrics_port is None else Metrics(metrics_port, host=metrics_host, insecure=security.insecure)
+    )
     parts = present(bundle)
     if "tail" not in parts:
         raise ConfigError(f"{bundle}: no tail to serve; copy tail.safetensors into it")
@@ -71,16 +91,21 @@ def serve(
             max_batch=max_batch,
             max_wait_s=max_wait_s,
             security=security,
-            on_ready=lambda bound: _announce(content, host, bound, security, as_json),
+            metrics=metrics,
+            on_ready=lambda bound: _announce(content, host, bound, security, metrics, as_json),
         )
 
 
-def _announce(bundle: Bundle, host: str, port: int, security: ServerSecurity, as_json: bool) -> None:
+def _announce(
+    bundle: Bundle, host: str, port: int, security: ServerSecurity, metrics: Metrics | None, as_json: bool
+) -> None:
     models = [f"{bundle.name}.tail", bundle.name] if bundle.head is not None else [f"{bundle.name}.tail"]
     if as_json:
-        print_json_line({"host": host, "port": port, "models": models, "security": security.words})
+        shown = {} if metrics is None else {"metrics": metrics.url}
+        print_json_line({"host": host, "port": port, "models": models, "security": security.words} | shown)
     else:
         secured = f" with {security.words}" if security.words else ""
-        print_line(f"serving {' and '.join(models)} on {host}:{port}{secured}")
+        shown_at = "" if metrics is None else f"; metrics at {metrics.url}"
+        print_line(f"serving {' and '.join(models)} on {host}:{port}{secured}{shown_at}")
     if security.exposes(host):
         note(f"--insecure: what {host}:{port} gets and answers can be read and altered on its way")

@@ -4,6 +4,7 @@ from offramp.runtime.answer import Answer
 from offramp.runtime.channel import LinkSettings
 from offramp.runtime.edge import MODES, Edge, Mode
 from offramp.runtime.link import ShapedLink
+from offramp.runtime.metrics import Metrics
 from offramp.runtime.models import Model, models_of
 from offramp.runtime.network import Network
 from offramp.runtime.scores import Scores, edge_scores, scores_of, server_scores
@@ -17,6 +18,7 @@ __all__ = [
     "ClientSecurity",
     "Edge",
     "LinkSettings",
+    "Metrics",
     "Mode",
     "Model",
     "Network",

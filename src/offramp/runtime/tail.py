@@ -14,8 +14,10 @@ import grpc
 from offramp.bundle import Bundle
 from offramp.errors import ConfigError
 from offramp.runtime.batching import Batcher
+from offramp.runtime.health import GuardExceptHealth, Health
+from offramp.runtime.metrics import Metrics
 from offramp.runtime.models import Compute, Model, models_of
-from offramp.runtime.security import ServerCredentials, ServerSecurity, TokenGuard
+from offramp.runtime.security import ServerCredentials, ServerSecurity
 from offramp.runtime.service import Served, Service
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -25,6 +27,9 @@ _ENVELOPE_BYTES = 1024  # names, parameters and framing around the rows of a req
 class TailServer:
     """A gRPC server for the Open Inference Protocol, with micro-batching; an async context manager.
 
+    The standard health service is on the same port, where grpc_health is installed (extra `serve`): SERVING
+    for "" and each model. Its Check needs no token, see `GuardExceptHealth`.
+
     Args:
         models: what it answers for, see `models_of`.
         host: the address to listen on; without TLS a loopback one, see `ServerSecurity`.
@@ -33,6 +38,7 @@ class TailServer:
         max_message_bytes: larger requests are refused with RESOURCE_EXHAUSTED.
         max_requests: so many may be in flight, more are refused with RESOURCE_EXHAUSTED.
         security: TLS and tokens; certificates and tokens are followed when their files change.
+        metrics: counts requests, and shows the counts while the server runs.
 
     Raises:
         ConfigError: a setting outside its range, files of `security` that cannot be used, or a host that
@@ -50,6 +56,7 @@ class TailServer:
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         max_requests: int = 1024,
         security: ServerSecurity | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._models = tuple(models)
         self._host = host
@@ -58,7 +65,9 @@ class TailServer:
         self._max_wait_s = max_wait_s
         self._max_message_bytes = max_message_bytes
         self._max_requests = max_requests
+        self._metrics = metrics
         self._ready = False
+        self._health: Health | None = None
         self._batchers: list[Batcher] = []
         self._server: grpc.aio.Server | None = None
         self._check_settings()
@@ -82,21 +91,24 @@ class TailServer:
             ("grpc.max_receive_message_length", self._max_message_bytes),
             ("grpc.so_reuseport", 0),  # else a second server would quietly share the port
         ]
-        tokens = self._credentials.tokens
+        if self._metrics is not None:
+            self._metrics.start()
         server = grpc.aio.server(
             options=options,
             maximum_concurrent_rpcs=self._max_requests,
-            interceptors=() if tokens is None else (TokenGuard(tokens),),
+            interceptors=self._interceptors(),
         )
         lock = threading.Lock()  # the models may share a callable that was not made for threads
-        served = {model.name: Served(model, self._batcher(model, lock)) for model in self._models}
+        models = [self._counted(model) for model in self._models]
+        served = {model.name: Served(model, self._batcher(model, lock)) for model in models}
         self._batchers = [each.batcher for each in served.values()]
         server.add_generic_rpc_handlers((Service(served, lambda: self._ready).handler(),))
+        self._health = self._add_health(server)
         try:
             self._port = self._listen(server)
             await server.start()
         except RuntimeError as error:
-            await self._close_batchers()
+            await self._close_all()
             raise self._cannot_listen(error) from error
         self._server = server
         self._ready = True
@@ -104,9 +116,11 @@ class TailServer:
     async def stop(self, drain_s: float = 10.0) -> None:
         """Takes no more requests, finishes those in flight for at most `drain_s`, then closes."""
         self._ready = False
+        if self._health is not None:
+            self._health.drain()
         if self._server is not None:
             await self._server.stop(drain_s)
-        await self._close_batchers()
+        await self._close_all()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -114,6 +128,22 @@ class TailServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    def _interceptors(self) -> tuple[grpc.aio.ServerInterceptor, ...]:
+        meters = () if self._metrics is None else (self._metrics.meter,)
+        tokens = self._credentials.tokens
+        return meters if tokens is None else (*meters, GuardExceptHealth(tokens))
+
+    def _counted(self, model: Model) -> Model:
+        return model if self._metrics is None else self._metrics.meter.counted(model)
+
+    def _add_health(self, server: grpc.aio.Server) -> Health | None:
+        try:
+            health = Health(model.name for model in self._models)
+        except ImportError:  # without the extra `serve` there is no health service, as said above
+            return None
+        server.add_generic_rpc_handlers((health.handler(),))
+        return health
 
     def _listen(self, server: grpc.aio.Server) -> int:
         address, credentials = f"{self._bracketed_host()}:{self._port}", self._credentials.for_grpc()
@@ -152,9 +182,11 @@ class TailServer:
             lock=lock,
         )
 
-    async def _close_batchers(self) -> None:
+    async def _close_all(self) -> None:
         for batcher in self._batchers:
             await asyncio.to_thread(batcher.close)
+        if self._metrics is not None:
+            await asyncio.to_thread(self._metrics.stop)
 
     def _check_settings(self) -> None:
         if not 0 <= self._port <= 65535:
@@ -183,6 +215,7 @@ def serve(
     max_wait_s: float = 0.002,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
     security: ServerSecurity | None = None,
+    metrics: Metrics | None = None,
     drain_s: float = 10.0,
     on_ready: Callable[[int], None] = lambda port: None,
 ) -> None:
@@ -196,8 +229,8 @@ def serve(
             (batch, n_features) float32 -> scores (batch, n_classes). It is called in one thread at a time.
         drain_s: the longest that requests in flight may take after the signal.
         on_ready: called with the port once requests are answered.
-        threads, host, port, max_batch, max_wait_s, max_message_bytes, security: see `models_of` and
-            `TailServer`.
+        threads, host, port, max_batch, max_wait_s, max_message_bytes, security, metrics: see `models_of`
+            and `TailServer`.
 
     Raises:
         ConfigError: a setting outside its range, no tail, or an address that cannot be had.
@@ -210,6 +243,7 @@ def serve(
         max_wait_s=max_wait_s,
         max_message_bytes=max_message_bytes,
         security=security,
+        metrics=metrics,
     )
     asyncio.run(_serve_until_signal(server, drain_s, on_ready))
 
