@@ -87,7 +87,8 @@ PUBLIC = {
     "wire": """
         InferRequest InferResponse ModelMetadata ModelQuery Parameter SERVICE ServerMetadata Tensor
         TensorSpec checked_request checked_response features_request live_response read_features
-        read_ready read_samples read_scores ready_response verify_request verify_response
+        read_ready read_samples read_scores ready_response stream_error stream_response verify_request
+        verify_response
     """,
 }
 

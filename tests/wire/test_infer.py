@@ -171,6 +171,8 @@ def test_the_public_names_are_these():
         "read_samples",
         "read_scores",
         "ready_response",
+        "stream_error",
+        "stream_response",
         "verify_request",
         "verify_response",
     ]

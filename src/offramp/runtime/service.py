@@ -15,6 +15,7 @@ from offramp.errors import InputError, OfframpError, WireError
 from offramp.runtime.batching import Batcher
 from offramp.runtime.models import Model
 from offramp.runtime.network import FloatArray
+from offramp.runtime.stream import stream_of
 
 _T = TypeVar("_T")
 
@@ -66,6 +67,8 @@ class Service:
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(_with_status(call)) for name, call in calls.items()
         }
+        stream = stream_of(self._stream_answer, self._is_ready)
+        handlers["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(stream)
         return grpc.method_handlers_generic_handler(wire.SERVICE, handlers)
 
     async def _server_live(self, _: bytes) -> bytes:
@@ -94,6 +97,13 @@ class Service:
             request.model_name, (wire.Tensor("scores", scores),), model_version="1", id=request.id
         )
         return await _run(_checked_bytes, response, request, in_thread=large)
+
+    async def _stream_answer(self, data: bytes) -> bytes:
+        try:
+            return wire.stream_response(await self._model_infer(data))
+        except Exception as error:  # noqa: BLE001 (told to the client, and to the log where it is our bug)
+            status, message = _told(error)
+            return wire.stream_error(f"{status.name}: {message}", data)
 
     def _read(self, data: bytes) -> tuple[wire.InferRequest, Served, FloatArray]:
         request = wire.InferRequest.from_bytes(data)
@@ -145,16 +155,22 @@ def _with_status(
     async def answer(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
         try:
             return await call(data)
-        except _RefusalError as error:
-            status, message = error.status, str(error)
-        except (WireError, InputError) as error:
-            status, message = grpc.StatusCode.INVALID_ARGUMENT, str(error)
-        except OfframpError as error:
-            status, message = grpc.StatusCode.INTERNAL, str(error)
-        except Exception:  # our own bug: its text is for the log, not for the network
-            logger.exception("a call failed")
-            status, message = grpc.StatusCode.INTERNAL, "the server failed; its log says why"
-        await context.abort(status, message[:_MAX_DETAILS])
-        raise AssertionError("abort always raises")
+        except Exception as error:
+            await context.abort(*_told(error))
+            raise AssertionError("abort always raises") from error
 
     return answer
+
+
+def _told(error: Exception) -> tuple[grpc.StatusCode, str]:
+    """What the client gets to know of an error."""
+    if isinstance(error, _RefusalError):
+        status, message = error.status, str(error)
+    elif isinstance(error, WireError | InputError):
+        status, message = grpc.StatusCode.INVALID_ARGUMENT, str(error)
+    elif isinstance(error, OfframpError):
+        status, message = grpc.StatusCode.INTERNAL, str(error)
+    else:  # our own bug: its text is for the log, not for the network
+        logger.error("a call failed", exc_info=error)
+        status, message = grpc.StatusCode.INTERNAL, "the server failed; its log says why"
+    return status, message[:_MAX_DETAILS]

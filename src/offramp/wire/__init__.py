@@ -13,6 +13,7 @@ from offramp.wire.server import (
     read_ready,
     ready_response,
 )
+from offramp.wire.stream import stream_error, stream_response
 from offramp.wire.tensors import Tensor
 
 SERVICE = "inference.GRPCInferenceService"
@@ -36,6 +37,8 @@ __all__ = [
     "read_samples",
     "read_scores",
     "ready_response",
+    "stream_error",
+    "stream_response",
     "verify_request",
     "verify_response",
 ]

@@ -1,0 +1,68 @@
+"""Many requests over one call, answered as they are done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import Enum
+
+import grpc
+
+MAX_IN_FLIGHT = 16  # requests of one stream; another is read when an answer has gone out
+_LOOK_EVERY_S = 0.25  # how soon a silent stream sees that the server stops
+
+Stream = Callable[[object, grpc.aio.ServicerContext], Awaitable[None]]
+
+
+class _End(Enum):
+    CLIENT_IS_DONE = 1
+    SERVER_STOPS = 2
+
+
+def stream_of(answer: Callable[[bytes], Awaitable[bytes]], is_ready: Callable[[], bool]) -> Stream:
+    """A call that answers each of its messages, in the order in which answers are done.
+
+    Where the server stops, it reads no more, answers what it has read, and ends with UNAVAILABLE.
+
+    Args:
+        answer: a message to its answer; raises nothing.
+        is_ready: whether new work is welcome.
+    """
+
+    async def stream(_: object, context: grpc.aio.ServicerContext) -> None:
+        free, writing = asyncio.Semaphore(MAX_IN_FLIGHT), asyncio.Lock()
+
+        async def reply(data: bytes) -> None:
+            said = await answer(data)
+            async with writing:  # gRPC takes one at a time, and none while the client does not read
+                await context.write(said)
+            free.release()
+
+        async with asyncio.TaskGroup() as replies:
+            while not isinstance(data := await _next(context, free, is_ready), _End):
+                replies.create_task(reply(data))
+        if data is _End.SERVER_STOPS:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the server stops; ask another one, or later")
+
+    return stream
+
+
+async def _next(
+    context: grpc.aio.ServicerContext, free: asyncio.Semaphore, is_ready: Callable[[], bool]
+) -> bytes | _End:
+    """The next message, once there is room for it."""
+    reading = asyncio.create_task(_read(context, free))
+    try:
+        while is_ready():
+            done, _ = await asyncio.wait({reading}, timeout=_LOOK_EVERY_S)
+            if done:
+                return reading.result()
+    finally:
+        reading.cancel()
+    return _End.SERVER_STOPS
+
+
+async def _read(context: grpc.aio.ServicerContext, free: asyncio.Semaphore) -> bytes | _End:
+    await free.acquire()
+    data = await context.read()
+    return _End.CLIENT_IS_DONE if data is grpc.aio.EOF else data
