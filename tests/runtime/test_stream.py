@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 import pytest
 
-from offramp.runtime import TailServer, models_of
+from offramp.runtime import ServerSecurity, TailServer, models_of
 from offramp.runtime.stream import MAX_IN_FLIGHT
 from offramp.wire import SERVICE, InferRequest, InferResponse, Tensor
 from offramp.wire import open_inference_pb2 as oip
@@ -159,6 +159,17 @@ def test_a_server_that_stops_answers_what_it_has_read_and_ends_the_stream(bundle
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert caught.value.details() == "the server stops; ask another one, or later"
     stopping.result(4)
+
+
+def test_a_stream_needs_a_token_where_calls_do(bundle, host, stream, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text("a-token-of-this-line-1")
+    tokens.chmod(0o600)
+    asked = stream(host(bundle, security=ServerSecurity(token_file=tokens)))
+    asked.ask(ones())
+    with pytest.raises(grpc.RpcError) as caught:
+        asked.take()
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_a_client_that_goes_away_in_the_middle_harms_nobody(bundle, host, stream, caplog):
