@@ -82,13 +82,22 @@ def test_answered_requests_are_counted_with_rows_bytes_and_time(metrics, infer):
     ("data", "model", "status"),
     [
         (request(model="huge"), "", "NOT_FOUND"),
+        (request(model="tiny.tale"), "", "NOT_FOUND"),
         (request(model="tiny.tailor"), "", "NOT_FOUND"),
         (b"\xff no message", "", "INVALID_ARGUMENT"),
         (request()[:-3], "tiny.tail", "INVALID_ARGUMENT"),
         (request(n_features=7), "tiny.tail", "INVALID_ARGUMENT"),
         (request(model="tiny"), "tiny", "INVALID_ARGUMENT"),
     ],
-    ids=["unknown model", "a name that begins with ours", "garbage", "cut off", "wrong width", "no samples"],
+    ids=[
+        "unknown model",
+        "a name as long as ours",
+        "a name that begins with ours",
+        "garbage",
+        "cut off",
+        "wrong width",
+        "no samples",
+    ],
 )
 def test_a_refused_request_is_a_failure_with_its_status(metrics, infer, data, model, status):
     assert infer(data) == status

@@ -53,9 +53,8 @@ class Health:
 
     async def _watch(self, request: Any, context: grpc.aio.ServicerContext) -> None:
         await context.write(self._status(request.service))
-        if not self._draining.is_set():
-            await self._draining.wait()
-            await context.write(self._status(request.service))
+        await self._draining.wait()
+        await context.write(self._status(request.service))
 
     def _status(self, name: str) -> Any:
         response = self._messages.HealthCheckResponse
