@@ -13,12 +13,12 @@ PUBLIC = {
     "codec": "CODECS Codec FloatCodec arrived check_name codec_from fit_codec stacked",
     "data": "Dataset SPLITS SplitName load preprocessing_for samples_digest unlabelled",
     "exits": """
-        CRITERIA DriftWatch ExitRule NEVER Profile Reliability fit_learned fit_temperature
+        CRITERIA DriftWatch ExitRule NEVER Profile Reliability check_criterion fit_learned fit_temperature
         max_softmax profile_of reliability softmax
     """,
     "exits.guarantee": """
-        BOUNDS Certificate MEASURES METHODS Outcomes RiskCurve certify empirical_threshold
-        fitting_split risk_curve threshold_grid
+        BOUNDS Certificate MEASURES METHODS Outcomes RiskCurve certify check_certifiable
+        empirical_threshold fitting_split risk_curve threshold_grid
     """,
     "experiments": """
         COLUMNS Evidence PAPER_ROWS PaperRow RowEvidence Run Settings Spread VERDICTS accuracy_cell cells

@@ -153,6 +153,9 @@ def test_settings_that_cannot_be_are_one_line(
 ) -> None:
     before = content(own)
     assert message in cli("calibrate", own, *option).error
+    assert (
+        message in cli("calibrate", own, *option, "--data", "nowhere.npz").error
+    )  # before any data are read
     assert content(own) == before
 
 

@@ -119,6 +119,11 @@ def test_other_splits_and_other_data_can_be_judged(cli: Cli, certified: Path, tm
     assert [row["name"] for row in told["codecs"]] == ["float32"]
 
 
+def test_a_wrong_codec_is_told_before_any_data_are_read(cli: Cli, certified: Path) -> None:
+    outcome = cli("evaluate", certified, "--codecs", "zip", "--data", "nowhere.npz")
+    assert "unknown codec 'zip'; use one of float32" in outcome.error
+
+
 def test_where_the_training_data_are_elsewhere_other_codecs_are_left_out(cli: Cli, tmp_path: Path) -> None:
     x, y = load("digits", seed=0).split("train")
     np.savez(tmp_path / "mine.npz", x=x[:400], y=y[:400].astype(str))

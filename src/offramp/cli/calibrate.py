@@ -12,7 +12,7 @@ from offramp.bundle import check_writable, read, write
 from offramp.cli.console import check_file, print_json, print_line
 from offramp.cli.judged_data import Judged, Source
 from offramp.cli.options import BundleFolder, DataDir, JudgedData, Label, Page, Threads
-from offramp.exits import CRITERIA, ExitRule
+from offramp.exits import CRITERIA, ExitRule, check_criterion
 
 if TYPE_CHECKING:
     from offramp.plan.judgement import Calibration
@@ -74,11 +74,14 @@ def calibrate(
     check_writable(target, overwrite=replaces)
     if html is not None:
         check_file(html)
+    from offramp.exits.guarantee import check_certifiable  # SciPy, which no edge has
+    from offramp.plan.judgement import calibrated
+
+    check_certifiable(measure, risk, confidence, method, bound)
+    check_criterion(criterion)
     network = read(bundle)
     source = Source(data, data_dir, label)
     samples = source.samples(network, "calibration", labelled=measure != DISAGREEMENT)
-    from offramp.plan.judgement import calibrated  # SciPy, which no edge has
-
     found = calibrated(
         network,
         samples.x,

@@ -10,7 +10,7 @@ from offramp.bundle import Bundle, read
 from offramp.cli.console import cells_table, check_file, note, print_json, print_line, print_wide
 from offramp.cli.judged_data import Judged, Source
 from offramp.cli.options import BundleFolder, DataDir, JudgedData, Label, Page, Threads
-from offramp.codec import CODECS
+from offramp.codec import CODECS, check_name
 from offramp.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def evaluate(
     """
     if html is not None:
         check_file(html)
+    for name in _asked(codecs):
+        check_name(name)
     network = read(bundle)
     source = Source(data, data_dir, label)
     samples = source.samples(network, split)
@@ -81,6 +83,13 @@ def evaluate(
         print_line(f"pictures in {html}")
 
 
+def _asked(codecs: str | None) -> Sequence[str]:
+    """The codecs that the option names."""
+    if codecs in (None, NONE):
+        return ()
+    return CODECS if codecs == ALL else [name.strip() for name in str(codecs).split(",")]
+
+
 def _to_fit(
     codecs: str | None, source: Source, network: Bundle, samples: Judged
 ) -> "tuple[Sequence[str], Array | None]":
@@ -91,10 +100,8 @@ def _to_fit(
         except (ConfigError, DataError) as error:
             note(f"other codecs are left out: {error}")
             return (), None
-    if codecs == NONE:
-        return (), None
-    names = CODECS if codecs == ALL else [name.strip() for name in codecs.split(",")]
-    return names, source.training(network, samples)
+    names = _asked(codecs)
+    return names, source.training(network, samples) if names else None
 
 
 def _merged(own: "list[CodecRow]", others: "list[CodecRow]") -> "list[CodecRow]":

@@ -5,7 +5,7 @@ from offramp.exits.confidence import max_softmax, softmax
 from offramp.exits.drift import DriftWatch
 from offramp.exits.profile import Profile, profile_of
 from offramp.exits.reliability_diagram import Reliability, reliability
-from offramp.exits.rule import CRITERIA, NEVER, ExitRule
+from offramp.exits.rule import CRITERIA, NEVER, ExitRule, check_criterion
 
 __all__ = [
     "CRITERIA",
@@ -14,6 +14,7 @@ __all__ = [
     "ExitRule",
     "Profile",
     "Reliability",
+    "check_criterion",
     "fit_learned",
     "fit_temperature",
     "max_softmax",

@@ -18,6 +18,12 @@ CRITERIA = (*_SOFTMAX_CRITERIA, "learned")
 NEVER = 2.0  # no confidence reaches it; unlike infinity it can be written as JSON
 
 
+def check_criterion(name: str) -> None:
+    """Raise ConfigError unless a criterion has this name."""
+    if name not in CRITERIA:
+        raise ConfigError(f"unknown exit criterion {name!r}; use one of {', '.join(CRITERIA)}")
+
+
 @dataclass(frozen=True)
 class ExitRule:
     """Sure when the confidence is at least `threshold`.
@@ -48,8 +54,7 @@ class ExitRule:
             raise ConfigError(
                 f"exit threshold {self.threshold}; use a confidence in [0, 1], or {NEVER} to never exit"
             )
-        if self.criterion not in CRITERIA:
-            raise ConfigError(f"unknown exit criterion {self.criterion!r}; use one of {', '.join(CRITERIA)}")
+        check_criterion(self.criterion)
         if not isinstance(self.evidence, Mapping):
             raise ConfigError(f"evidence {self.evidence!r}; give a mapping, and `temperature` by its name")
         if not (math.isfinite(self.temperature) and self.temperature > 0):

@@ -2,7 +2,7 @@
 
 from offramp.exits.guarantee.bounds import BOUNDS
 from offramp.exits.guarantee.certificate import Certificate
-from offramp.exits.guarantee.certify import METHODS, certify
+from offramp.exits.guarantee.certify import METHODS, certify, check_certifiable
 from offramp.exits.guarantee.curve import RiskCurve, risk_curve
 from offramp.exits.guarantee.empirical import empirical_threshold
 from offramp.exits.guarantee.grid import fitting_split, threshold_grid
@@ -17,6 +17,7 @@ __all__ = [
     "Outcomes",
     "RiskCurve",
     "certify",
+    "check_certifiable",
     "empirical_threshold",
     "fitting_split",
     "risk_curve",

@@ -83,6 +83,13 @@ def certify(
     return _certificate(asked, last, counted, thresholds, certifying.n, fitting.n)
 
 
+def check_certifiable(
+    measure: str, risk: float, confidence: float, method: str | None = None, bound: str | None = None
+) -> None:
+    """Raise ConfigError where `certify` would refuse these settings, before any sample is at hand."""
+    Question.of(measure, risk, confidence, method, bound)
+
+
 @dataclass(frozen=True)
 class Question:
     """What is to be certified, checked, with its defaults."""
