@@ -2,7 +2,8 @@
 
 from offramp.runtime.answer import Answer
 from offramp.runtime.channel import LinkSettings
-from offramp.runtime.edge import MODES, Edge, Mode
+from offramp.runtime.device import MODES, Mode
+from offramp.runtime.edge import Edge
 from offramp.runtime.link import ShapedLink
 from offramp.runtime.metrics import Metrics
 from offramp.runtime.models import Model, models_of

@@ -12,7 +12,6 @@ from offramp import wire
 from offramp.bundle import Bundle
 from offramp.runtime.client import MAX_MESSAGE_BYTES
 from offramp.runtime.models import tail_model_name
-from offramp.runtime.network import FloatArray
 
 _ENVELOPE_BYTES = 1024  # names, parameters and framing around the rows of a message
 
@@ -34,6 +33,7 @@ class Offloads:
 
     def __init__(self, bundle: Bundle, *, raw: bool) -> None:
         self._bundle = bundle
+        self._raw = raw
         self._ids = itertools.count(1)
         self.model_name = bundle.name if raw else tail_model_name(bundle)
         preprocessing = bundle.preprocessing
@@ -44,25 +44,41 @@ class Offloads:
         largest = max(row_bytes, 4 * len(bundle.classes))  # request and response
         self.max_rows = max(1, (MAX_MESSAGE_BYTES - _ENVELOPE_BYTES) // largest)
 
-    def of_samples(self, raw: npt.NDArray[Any]) -> Offload:
-        """Raw samples (n, *shape), of the preprocessing's dtype."""
+    def of(self, values: npt.NDArray[Any]) -> Offload:
+        """One request for all rows.
+
+        Args:
+            values: raw samples (n, *shape) of the preprocessing's dtype, or features as they are sent, behind
+                the encoder if there is one: (n, n_sent).
+        """
+        id = str(next(self._ids))
+        return self._of_samples(values, id) if self._raw else self._of_rows(self._coded(values), values, id)
+
+    def each(self, values: npt.NDArray[Any]) -> list[Offload]:
+        """A request for each row, without an id; `wire.joined` makes one of several."""
+        if self._raw:
+            return [self._of_samples(value[None], "") for value in values]
+        return [self._of_rows([row], values, "") for row in self._coded(values)]
+
+    def _coded(self, features: npt.NDArray[Any]) -> list[bytes]:
+        return self._bundle.codec.encode_rows(features)
+
+    def _of_samples(self, raw: npt.NDArray[Any], id: str) -> Offload:
         request = wire.InferRequest(
             self.model_name,
             (wire.Tensor("sample", raw),),
-            id=str(next(self._ids)),
+            id=id,
             parameters={"head_digest": self._bundle.features_digest},
         )
         return Offload(request, [raw[0].nbytes] * len(raw))
 
-    def of_features(self, features: FloatArray) -> Offload:
-        """Features as they are sent, behind the encoder if there is one: (n, n_features)."""
-        rows = self._bundle.codec.encode_rows(features)
+    def _of_rows(self, rows: list[bytes], features: npt.NDArray[Any], id: str) -> Offload:
         request = wire.features_request(
             rows,
             n_features=features.shape[1],
             model_name=self.model_name,
             codec=self._bundle.codec,
             head_digest=self._bundle.features_digest,
-            id=str(next(self._ids)),
+            id=id,
         )
         return Offload(request, [len(row) for row in rows])

@@ -1,0 +1,206 @@
+"""What the device computes: who leaves by an exit, what else is sent, and the word of the exit on that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from offramp.bundle import Bundle
+from offramp.errors import ConfigError, DataError
+from offramp.runtime.answer import Answers
+from offramp.runtime.cascade import Cascade, Passage, Way, ways_of_head
+from offramp.runtime.network import FloatArray, Network
+from offramp.runtime.watch import Watch
+
+Mode = Literal["local", "remote", "split", "split+exit"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+_NEEDED: dict[Mode, tuple[str, ...]] = {
+    "local": ("head", "tail"),
+    "remote": (),
+    "split": ("head",),
+    "split+exit": ("head", "exit"),
+}
+_BESIDE_HEAD: dict[Mode, tuple[str, ...]] = {  # what computes, where it is there; in split+exit exits belong
+    "local": ("encoder", "tail"),  # to the head
+    "remote": ("exit",),
+    "split": ("exit", "encoder"),
+    "split+exit": ("encoder",),
+}
+
+
+class Own(NamedTuple):
+    """The verdict of the exit at the cut on samples that no exit is sure of.
+
+    Args:
+        scores, confidence: (n, n_classes), and what the exit's rule makes of them: (n,).
+        n_macs: executed for each sample, with all that came before.
+    """
+
+    scores: FloatArray
+    confidence: npt.NDArray[np.float64]
+    n_macs: int
+
+
+@dataclass(frozen=True)
+class Unsure:
+    """Samples that the tail is to be asked about.
+
+    Args:
+        rows: which they are, (n,).
+        values: what is to be sent of each: features (n, n_sent), or in mode "remote" samples (n, *shape).
+        n_macs: executed for each so far.
+        own: gives the exit's verdict, computed only then if it was not yet; None where there is none.
+    """
+
+    rows: npt.NDArray[np.intp]
+    values: npt.NDArray[Any]
+    n_macs: int
+    own: Callable[[], Own] | None
+
+
+class Device:
+    """The parts of a bundle that compute on the device in one mode. Calls may come from several threads.
+
+    Args:
+        bundle, mode, threads, drift_alarm_every: see `Edge`.
+
+    Raises:
+        ConfigError: an unknown mode, a part that the mode needs, or a negative `drift_alarm_every`.
+    """
+
+    def __init__(self, bundle: Bundle, mode: Mode, *, threads: int = 1, drift_alarm_every: int = 0) -> None:
+        _check(bundle, mode)
+        self.bundle = bundle
+        self.mode: Mode = mode
+        ways = ways_of_head(bundle) if mode == "split+exit" else ()
+        self._head = None if bundle.head is None else Cascade(bundle.head, ways, threads=threads)
+        self._networks = {
+            name: Network(bundle.parts[name], threads=threads)
+            for name in _BESIDE_HEAD[mode]
+            if name in bundle.parts
+        }
+        self._watches = _watches(ways, drift_alarm_every)
+
+    @property
+    def has_own_verdict(self) -> bool:
+        """Whether an exit stands in for a tail that does not answer."""
+        return self._head is not None and self.bundle.exit is not None
+
+    @property
+    def drift_alarms(self) -> int:
+        """How often an exit's confidences were found unlike those of its calibration."""
+        return sum(watch.n_alarms for watch in self._watches.values())
+
+    def warm_up(self) -> None:
+        """Does now what the first sample would else pay for."""
+        for network in (*(self._head.networks if self._head else ()), *self._networks.values()):
+            network(np.zeros((1, network.n_in), np.float32))
+
+    def checked(self, raw: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Samples (n, *shape), of the dtype that the preprocessing reads.
+
+        Raises:
+            DataError: another shape or type, or values that are not finite.
+        """
+        preprocessing = self.bundle.preprocessing
+        # Bytes must be bytes: 256 would silently become 0. Floats may be given in any precision.
+        casting: Literal["safe", "same_kind"] = "safe" if preprocessing.dtype == "uint8" else "same_kind"
+        if not np.can_cast(raw.dtype, preprocessing.dtype, casting=casting):
+            raise DataError(f"a sample of type {raw.dtype}; this network reads {preprocessing.dtype}")
+        if raw.ndim == 0 or raw.shape[1:] != preprocessing.shape:
+            raise DataError(f"a sample of shape {raw.shape[1:]}; this network reads {preprocessing.shape}")
+        if preprocessing.dtype == "uint8":
+            return raw.astype(np.uint8, copy=False)
+        with np.errstate(over="ignore"):  # found as infinity right below
+            raw = raw.astype(preprocessing.dtype, copy=False)
+        if not np.isfinite(raw).all():
+            raise DataError("a sample with NaN or infinity; every value must be finite")
+        return raw
+
+    def decide(self, raw: npt.NDArray[Any], answers: Answers) -> Unsure | None:
+        """Adds the answers that are known here and now; gives the samples whose answer is not, None for none.
+
+        Args:
+            raw: samples as `checked` gives them.
+
+        Raises:
+            DataError: values that the network cannot digest.
+        """
+        if self.mode == "remote":
+            own = (lambda: self._own(self._passage(raw, answers))) if self.has_own_verdict else None
+            return Unsure(np.arange(len(raw)), raw, 0, own)
+        passage = self._passage(raw, answers)
+        for left in passage.left:
+            answers.add(
+                left.rows,
+                left.scores,
+                source="exit",
+                exit=left.name,
+                confidence=left.confidence,
+                n_macs=left.n_macs,
+            )
+        return self._behind_the_cut(passage, answers) if len(passage.rows) else None
+
+    def _passage(self, raw: npt.NDArray[Any], answers: Answers) -> Passage:
+        """What the head makes of raw samples, and in mode "split+exit" who leaves by an exit."""
+        assert self._head is not None, "it is needed, or there is nothing to fall back on"
+        try:
+            inputs = self.bundle.preprocessing(raw)
+        except DataError as error:
+            raise answers.placed(error) from error
+        passage = self._head(inputs)
+        if len(passage.rows):
+            answers.check_finite(passage.rows, passage.outputs, "the head overflows")
+        for name, watch in self._watches.items():
+            if name in passage.seen:
+                watch.see(passage.seen[name])
+        return passage
+
+    def _behind_the_cut(self, passage: Passage, answers: Answers) -> Unsure | None:
+        """The samples that no exit was sure of, unless the tail is here and answers them."""
+        values, n_macs = passage.outputs, passage.n_macs
+        if encoder := self._networks.get("encoder"):
+            values, n_macs = encoder(values), n_macs + encoder.n_macs
+            answers.check_finite(passage.rows, values, "the encoder overflows")
+        if self.mode == "local":
+            tail = self._networks["tail"]
+            answers.add(passage.rows, tail(values), source="local", n_macs=n_macs + tail.n_macs)
+            return None
+        own = (lambda: self._own(passage, n_macs)) if self.has_own_verdict else None
+        return Unsure(passage.rows, values, n_macs, own)
+
+    def _own(self, passage: Passage, n_macs: int | None = None) -> Own:
+        """What the exit at the cut says; `n_macs` were executed before it, None for those of the passage."""
+        n_macs = passage.n_macs if n_macs is None else n_macs
+        scores = passage.scores
+        if scores is None:
+            exit = self._networks["exit"]
+            scores, n_macs = exit(passage.outputs), n_macs + exit.n_macs
+        return Own(scores, self.bundle.exit_rule.confidence(scores), n_macs)
+
+
+def _check(bundle: Bundle, mode: Mode) -> None:
+    if mode not in MODES:
+        raise ConfigError(f"unknown mode {mode!r}; use one of {', '.join(MODES)}")
+    needed = [*_NEEDED[mode], *(["encoder"] if bundle.encoder_digest and mode != "remote" else [])]
+    missing = [part for part in needed if part not in bundle.parts]
+    if missing:
+        raise ConfigError(
+            f"mode {mode!r} needs the bundle's {' and '.join(missing)};"
+            f" bundle {bundle.name!r} has {', '.join(bundle.parts)}"
+        )
+
+
+def _watches(ways: Sequence[Way], alarm_every: int) -> dict[str, Watch]:
+    if alarm_every < 0:
+        raise ConfigError(f"drift_alarm_every={alarm_every}; use a number of samples, or 0 for no watch")
+    return {
+        way.name: Watch(way.name, way.rule.profile, alarm_every=alarm_every)
+        for way in ways
+        if alarm_every and way.rule.profile is not None
+    }
