@@ -86,9 +86,9 @@ PUBLIC = {
     "system": "AUTO",
     "wire": """
         InferRequest InferResponse ModelMetadata ModelQuery Parameter SERVICE ServerMetadata Tensor
-        TensorSpec checked_request checked_response features_request live_response read_features
-        read_ready read_samples read_scores ready_response stream_error stream_response verify_request
-        verify_response
+        TensorSpec checked_request checked_response features_request goes_with joined live_response
+        read_features read_ready read_samples read_scores ready_response stream_error stream_response
+        verify_request verify_response
     """,
 }
 

@@ -314,3 +314,39 @@ def test_an_interruption_inside_a_call_undoes_it_and_the_journal_goes_on(journal
     assert ids(journal.undelivered()) == ["a"]
     assert journal.counts()[:4] == (0, 0, 1, 0)
     assert journal.delivered("a") == 1
+
+
+def test_a_journal_in_memory_keeps_the_same_until_it_is_closed():
+    with Journal(None, max_pending=2) as journal:
+        journal.append(entry("a"), entry("b"))
+        with pytest.raises(JournalFullError):
+            journal.append(entry("c"))
+        assert journal.refine("a", Verdict(2, 0.9)).retracted
+        assert ids(journal.pending()) == ["b"]
+        assert ids(journal.undelivered()) == ["a"]
+        journal.delivered("a")
+    with Journal(None) as journal:
+        assert journal.counts().pending == 0
+
+
+def test_two_journals_in_memory_have_nothing_in_common():
+    with Journal(None) as one, Journal(None) as other:
+        one.append(entry("a"))
+        assert other.pending() == []
+
+
+def test_a_journal_that_need_not_open_begins_stopped_and_is_opened_later(tmp_path):
+    path = tmp_path / "later" / "edge.journal"
+    with pytest.raises(JournalError, match="cannot be written"):
+        Journal(path)
+    with Journal(path, must_open=False) as journal:
+        assert "cannot be written" in journal.failure
+        with pytest.raises(JournalError, match="cannot be written"):
+            journal.append(entry("a"))
+        with pytest.raises(JournalError, match="cannot be written"):
+            journal.reopen()
+        path.parent.mkdir()
+        journal.reopen()
+        assert journal.failure is None
+        journal.append(entry("a"))
+        assert ids(journal.pending()) == ["a"]

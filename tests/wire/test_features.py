@@ -6,13 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from offramp.codec import FloatCodec
+from offramp.codec import FloatCodec, arrived, fit_codec
 from offramp.errors import WireError
 from offramp.wire import (
     InferRequest,
     InferResponse,
     Tensor,
     features_request,
+    goes_with,
+    joined,
     read_features,
     read_samples,
     read_scores,
@@ -138,3 +140,48 @@ def test_scores_come_back_as_they_are():
 def test_an_answer_that_does_not_fit_the_question_is_refused(response, text):
     with pytest.raises(WireError, match=text):
         read_scores(response, id="1", n_rows=1, n_classes=3)
+
+
+@pytest.mark.parametrize("codec", FLOATS, ids=lambda codec: codec.name)
+@given(features=batches)
+def test_requests_joined_are_the_request_of_all_their_rows(codec, features):
+    each = [offered(features[i : i + 1], codec, model_name="m.tail") for i in range(len(features))]
+    together = joined(each, id="9")
+    assert together.id == "9"
+    again = InferRequest.from_bytes(together.to_bytes())
+    np.testing.assert_array_equal(read_features(again, n_features=features.shape[1], codec=codec), features)
+
+
+def test_coded_rows_of_different_lengths_are_padded_when_they_are_joined():
+    codec = fit_codec("int4-range", np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32))
+    features = np.random.default_rng(1).normal(size=(40, 6)).astype(np.float32) * np.arange(6) / 3
+    each = [offered(features[i : i + 1], codec, model_name="m.tail") for i in range(len(features))]
+    assert len({request.inputs[0].array.shape for request in each}) > 1
+    together = read_features(joined(each, id=""), n_features=6, codec=codec)
+    np.testing.assert_array_equal(together, arrived(codec, features))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model_name": "n.tail"},
+        {"model_version": "2"},
+        {"outputs": ("scores",)},
+        {"parameters": dict(offload().parameters) | {"head_digest": "e"}},
+        {"parameters": dict(offload().parameters) | {"codec": "float16"}},
+        {"inputs": ()},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_is_asked_in_another_way_is_not_joined(changes):
+    other = dataclasses.replace(offload(), **changes)
+    assert goes_with(offload(), offload())
+    assert not goes_with(offload(), other)
+    with pytest.raises(WireError, match="do not go together"):
+        joined([offload(), other], id="1")
+
+
+def test_samples_of_other_shapes_are_not_joined():
+    one, other = (plain(np.ones((1, *shape), np.uint8)) for shape in ((2, 2), (2, 3)))
+    assert not goes_with(one, other)
+    assert joined([one, one], id="").inputs[0].array.shape == (2, 2, 2)

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-import offramp.wire
 from offramp.errors import InputError, WireError
 from offramp.wire import InferRequest, InferResponse, Tensor
 from offramp.wire import open_inference_pb2 as oip
@@ -149,30 +148,3 @@ def test_a_number_beyond_64_bits_cannot_be_written():
 def test_a_tensor_that_the_wire_cannot_carry_is_the_callers_fault(array):
     with pytest.raises(InputError, match="tensor 'x'"):
         Tensor("x", array)
-
-
-def test_the_public_names_are_these():
-    assert sorted(offramp.wire.__all__) == [
-        "InferRequest",
-        "InferResponse",
-        "ModelMetadata",
-        "ModelQuery",
-        "Parameter",
-        "SERVICE",
-        "ServerMetadata",
-        "Tensor",
-        "TensorSpec",
-        "checked_request",
-        "checked_response",
-        "features_request",
-        "live_response",
-        "read_features",
-        "read_ready",
-        "read_samples",
-        "read_scores",
-        "ready_response",
-        "stream_error",
-        "stream_response",
-        "verify_request",
-        "verify_response",
-    ]

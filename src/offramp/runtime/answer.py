@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from offramp.errors import DataError, PeerError
+from offramp.errors import DataError, OfframpError
 from offramp.exits import max_softmax
 from offramp.runtime.network import FloatArray
 
-Source = Literal["exit", "tail", "local", "fallback"]
+Source = Literal["exit", "tail", "local", "fallback", "provisional"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +26,17 @@ class Answer:
         scores: (n_classes,) of whoever answered.
         confidence: of an exit, what its rule makes of the scores; else their largest softmax.
         source: an "exit" was sure; "tail" was asked; "local" ran the tail here; "fallback" is the exit's
-            verdict where the tail should have answered, and `fault` and `reason` say why it did not.
+            verdict where the tail should have answered, and `fault` and `reason` say why it did not;
+            "provisional" is the exit's verdict too, and the tail's will follow, see `RefiningEdge`.
         exit: the exit of this device whose verdict it is, "exit" at the cut or an inner one as in
             "exit-head-2"; None where no exit answered, or one on the server.
         offloaded: the sample was handed to the wire, answered or not.
         latency_s: from the call to when this answer was known.
-        payload_bytes: this sample's coded features, or raw values, handed to the wire; 0 where nothing was.
+        payload_bytes: this sample's coded features, or raw values, handed to the wire or kept for it; 0 where
+            nothing was.
         n_macs: multiply-adds executed on this device for this sample, but for a decision near the threshold
             that was made once more, see `Cascade`.
+        id: the sample's, in a `RefiningEdge`.
     """
 
     label: int
@@ -45,8 +48,14 @@ class Answer:
     offloaded: bool
     latency_s: float
     payload_bytes: int
-    fault: PeerError | None
+    fault: OfframpError | None
     n_macs: int
+    id: str = ""
+
+    @property
+    def final(self) -> bool:
+        """No other answer to this sample will follow."""
+        return self.source != "provisional"
 
     @property
     def reason(self) -> str | None:
@@ -62,16 +71,25 @@ class Answers:
         classes: a name for each score.
         started: when they were asked for, by `time.perf_counter`.
         first, of: these are the samples from number `first` on, of so many that were asked for together.
+        ids: of each sample, None for none.
     """
 
     def __init__(
-        self, n: int, classes: Sequence[str], started: float, *, first: int = 0, of: int = 1
+        self,
+        n: int,
+        classes: Sequence[str],
+        started: float,
+        *,
+        first: int = 0,
+        of: int = 1,
+        ids: Sequence[str] | None = None,
     ) -> None:
         self._answers: list[Answer | None] = [None] * n
         self._classes = classes
         self._started = started
         self._first = first
         self._of = of
+        self.ids = ids or [""] * n
 
     def add(
         self,
@@ -83,13 +101,13 @@ class Answers:
         confidence: npt.NDArray[np.float64] | None = None,
         exit: str | None = None,
         payload_bytes: Sequence[int] | None = None,
-        fault: PeerError | None = None,
+        fault: OfframpError | None = None,
     ) -> None:
         """The answers to the samples `rows`, known from now on, with scores (len(rows), n_classes).
 
         Args:
             confidence: (len(rows),), None for the largest softmax.
-            payload_bytes: of each sample, None for nothing.
+            payload_bytes: of each sample, None for nothing handed to the wire.
 
         Raises:
             DataError: scores that are no verdict.
@@ -113,11 +131,12 @@ class Answers:
                 confidence=own_confidence,
                 source=source,
                 exit=exit,
-                offloaded=source in ("tail", "fallback"),
+                offloaded=payload_bytes is not None,
                 latency_s=latency_s,
                 payload_bytes=n_bytes,
                 fault=fault,
                 n_macs=n_macs,
+                id=self.ids[row],
             )
 
     def check_finite(self, rows: npt.NDArray[np.intp], values: FloatArray, what: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -31,6 +32,7 @@ _BESIDE_HEAD: dict[Mode, tuple[str, ...]] = {  # what computes, where it is ther
     "split": ("exit", "encoder"),
     "split+exit": ("encoder",),
 }
+_MAX_ROWS = 256  # computed together
 
 
 class Own(NamedTuple):
@@ -101,12 +103,37 @@ class Device:
         for network in (*(self._head.networks if self._head else ()), *self._networks.values()):
             network(np.zeros((1, network.n_in), np.float32))
 
-    def checked(self, raw: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Samples (n, *shape), of the dtype that the preprocessing reads.
+    def blocks(
+        self, samples: npt.ArrayLike, *, at_most: int, ids: Sequence[str] | None = None
+    ) -> Iterator[tuple[npt.NDArray[Any], Answers]]:
+        """Samples (n, *shape) that are to be answered now, in pieces as `decide` takes them.
+
+        Args:
+            at_most: samples in a piece; 256 are never exceeded, since more gain nothing, and wait longer.
+            ids: one for each sample.
 
         Raises:
             DataError: another shape or type, or values that are not finite.
         """
+        started = time.perf_counter()
+        try:
+            given = np.asarray(samples)
+        except ValueError as error:  # what NumPy says of lists that differ in length
+            shape = self.bundle.preprocessing.shape
+            raise DataError(f"samples of different shapes; this network reads {shape} each") from error
+        if given.ndim and len(given) == 0:
+            return
+        raw, step = self._checked(given), min(_MAX_ROWS, at_most)
+        for first in range(0, len(raw), step):
+            piece = raw[first : first + step]
+            own_ids = None if ids is None else ids[first : first + step]
+            yield (
+                piece,
+                Answers(len(piece), self.bundle.classes, started, first=first, of=len(raw), ids=own_ids),
+            )
+
+    def _checked(self, raw: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Samples (n, *shape), of the dtype that the preprocessing reads."""
         preprocessing = self.bundle.preprocessing
         # Bytes must be bytes: 256 would silently become 0. Floats may be given in any precision.
         casting: Literal["safe", "same_kind"] = "safe" if preprocessing.dtype == "uint8" else "same_kind"
@@ -126,7 +153,7 @@ class Device:
         """Adds the answers that are known here and now; gives the samples whose answer is not, None for none.
 
         Args:
-            raw: samples as `checked` gives them.
+            raw: samples as `blocks` gives them.
 
         Raises:
             DataError: values that the network cannot digest.

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any, Self
+import sys
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from offramp.bundle import Bundle
-from offramp.errors import ConfigError, DataError, PeerError
+from offramp.errors import ConfigError, PeerError
 from offramp.runtime.answer import Answer, Answers
 from offramp.runtime.client import TailClient
 from offramp.runtime.device import Device, Mode, Unsure
 from offramp.runtime.offload import Offloads
 from offramp.runtime.security import ClientSecurity
-
-_MAX_ROWS = 256  # computed together: more gain nothing, and wait longer
 
 
 class Edge:
@@ -90,9 +88,7 @@ class Edge:
             PeerError: the tail failed, and this edge has no head and exit to fall back on.
             ConfigError: the edge is closed.
         """
-        started = time.perf_counter()
-        raw = self._checked(np.asarray(sample)[None])
-        return self._answers(raw, Answers(1, self._bundle.classes, started))[0]
+        return self.infer_many(np.asarray(sample)[None])[0]
 
     def infer_many(self, samples: npt.ArrayLike) -> list[Answer]:
         """The answers to raw samples (n, *shape), in their order.
@@ -108,21 +104,16 @@ class Edge:
             DataError: as `infer`, for any of the samples; no answer is given then.
             PeerError, ConfigError: as `infer`.
         """
-        started = time.perf_counter()
-        try:
-            given = np.asarray(samples)
-        except ValueError as error:  # what NumPy says of lists that differ in length
-            shape = self._bundle.preprocessing.shape
-            raise DataError(f"samples of different shapes; this network reads {shape} each") from error
-        if given.ndim and len(given) == 0:
-            return []
-        raw, answers = self._checked(given), list[Answer]()
-        step = _MAX_ROWS if self._offloads is None else min(_MAX_ROWS, self._offloads.max_rows)
-        for first in range(0, len(raw), step):
-            chunk = raw[first : first + step]
-            collected = Answers(len(chunk), self._bundle.classes, started, first=first, of=len(raw))
-            answers += self._answers(chunk, collected)
-        return answers
+        if self._closed:
+            raise ConfigError("this edge is closed; make a new one")
+        at_most = sys.maxsize if self._offloads is None else self._offloads.max_rows
+        answered = list[Answer]()
+        for raw, answers in self._device.blocks(samples, at_most=at_most):
+            unsure = self._device.decide(raw, answers)
+            if unsure is not None:
+                self._ask(unsure, answers)
+            answered += answers.in_order()
+        return answered
 
     def close(self) -> None:
         """Ends the connection; closing twice is fine."""
@@ -135,18 +126,6 @@ class Edge:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _checked(self, raw: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Samples (n, *shape), of the dtype that the preprocessing reads."""
-        if self._closed:
-            raise ConfigError("this edge is closed; make a new one")
-        return self._device.checked(raw)
-
-    def _answers(self, raw: npt.NDArray[Any], answers: Answers) -> list[Answer]:
-        unsure = self._device.decide(raw, answers)
-        if unsure is not None:
-            self._ask(unsure, answers)
-        return answers.in_order()
 
     def _ask(self, unsure: Unsure, answers: Answers) -> None:
         """The tail's answers to these samples, or the exit's where that fails."""

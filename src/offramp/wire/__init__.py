@@ -1,7 +1,14 @@
 """The Open Inference Protocol v2 as values: bytes in, meaning out. Everything that comes in is hostile."""
 
 from offramp.wire.check import checked_request, checked_response, verify_request, verify_response
-from offramp.wire.features import features_request, read_features, read_samples, read_scores
+from offramp.wire.features import (
+    features_request,
+    goes_with,
+    joined,
+    read_features,
+    read_samples,
+    read_scores,
+)
 from offramp.wire.infer import InferRequest, InferResponse
 from offramp.wire.parameters import Parameter
 from offramp.wire.server import (
@@ -31,6 +38,8 @@ __all__ = [
     "checked_request",
     "checked_response",
     "features_request",
+    "goes_with",
+    "joined",
     "live_response",
     "read_features",
     "read_ready",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,49 @@ def features_request(
         parameters["codec_digest"] = codec.digest
     tensor = Tensor("features", codecs.stacked(list(rows)))
     return InferRequest(model_name=model_name, id=id, parameters=parameters, inputs=(tensor,))
+
+
+def joined(requests: Sequence[InferRequest], *, id: str) -> InferRequest:
+    """One request for the rows of several, in their order, which ask one model in one way.
+
+    Args:
+        requests: each of one tensor; they differ in ids and rows only, and coded rows in their length.
+
+    Raises:
+        WireError: they do not go together, see `goes_with`.
+    """
+    first, *others = requests
+    if strangers := [other for other in others if not goes_with(first, other)]:
+        raise WireError(f"requests {first.id!r} and {strangers[0].id!r} do not go together")
+    if not others:
+        return replace(first, id=id)
+    arrays = [request.inputs[0].array for request in requests]
+    if arrays[0].ndim == 2:  # coded rows may differ in length, see `codec.stacked`
+        width = max(array.shape[1] for array in arrays)
+        arrays = [np.pad(array, ((0, 0), (0, width - array.shape[1]))) for array in arrays]
+    return replace(first, id=id, inputs=(replace(first.inputs[0], array=np.concatenate(arrays)),))
+
+
+def goes_with(one: InferRequest, other: InferRequest) -> bool:
+    """Whether the rows of both may come in one request: another's head, codec or model keeps them apart."""
+    if len(one.inputs) != 1 or len(other.inputs) != 1:
+        return False
+    return _kind(one) == _kind(other)
+
+
+def _kind(request: InferRequest) -> tuple[object, ...]:
+    """All but the rows. Samples of another shape are of another kind, coded rows of another length not."""
+    tensor = request.inputs[0]
+    coded = tensor.array.ndim == 2 and "codec" in request.parameters
+    return (
+        request.model_name,
+        request.model_version,
+        request.outputs,
+        dict(request.parameters),
+        tensor.name,
+        tensor.datatype,
+        None if coded else tensor.array.shape[1:],
+    )
 
 
 def read_features(

@@ -49,7 +49,8 @@ class Journal:
     Not to be used on both sides of a fork.
 
     Args:
-        path: of the file, made if there is none, in a folder that exists.
+        path: of the file, made if there is none, in a folder that exists; None for memory, where the same
+            holds until the process ends.
         sync: "full": what a method did survives a power cut. "normal": it survives the end of the process,
             but a power cut may undo the last of it, newest first.
         max_pending: offloads without an answer at most; and of outcomes which nobody acknowledges as many.
@@ -58,6 +59,8 @@ class Journal:
             not acknowledge, offloads are refused either way.
         keep_acknowledged: so many records stay after acknowledgement, so that their ids are known.
         move_aside: a damaged file becomes PATH.corrupt-N, and an empty one is begun.
+        must_open: raise where the file cannot be used; else the journal begins stopped, as after a failure,
+            and `reopen` tries again.
 
     Raises:
         ConfigError: a setting out of range.
@@ -67,7 +70,7 @@ class Journal:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None,
         *,
         sync: Sync = "full",
         max_pending: int = 10_000,
@@ -75,13 +78,14 @@ class Journal:
         when_full: WhenFull = "refuse",
         keep_acknowledged: int = 1_000,
         move_aside: bool = False,
+        must_open: bool = True,
     ) -> None:
         if sync not in SYNCS:
             raise ConfigError(f"sync={sync!r}; use one of {', '.join(SYNCS)}")
         if keep_acknowledged < 0:
             raise ConfigError(f"keep_acknowledged={keep_acknowledged}; use 0 or more")
         self._room = Room(max_pending, max_pending_bytes, when_full)
-        self.path = Path(os.path.abspath(path))
+        self.path = None if path is None else Path(os.path.abspath(path))
         self.moved_aside: Path | None = None
         """Where a damaged file is now that was found at `path`."""
         self._sync: Sync = sync
@@ -91,7 +95,13 @@ class Journal:
         self._closed = False
         self._failure: JournalError | None = None
         self._repeated = self._dropped = self._refused = 0
-        self._table = self._open()
+        self._table: Table | None = None
+        try:
+            self._table = self._open()
+        except JournalError as error:
+            if must_open:
+                raise
+            self._failure = error
 
     @property
     def failure(self) -> str | None:
@@ -236,9 +246,12 @@ class Journal:
             self._check_open()
             if self._failure is None:
                 return
-            self._table.connection.close()
+            last = 0
+            if self._table is not None:
+                self._table.connection.close()
+                last = self._table.tally.last
             try:
-                self._table = self._open(last=self._table.tally.last)
+                self._table = self._open(last=last)
             except JournalError as error:
                 self._failure = error
                 raise
@@ -248,7 +261,8 @@ class Journal:
         """Lets others have the file; closing twice is fine."""
         with self._lock:
             self._closed = True
-            self._table.connection.close()
+            if self._table is not None:
+                self._table.connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -274,6 +288,7 @@ class Journal:
         self._check_open()
         if self._failure is not None:
             raise type(self._failure)(str(self._failure))  # each with a traceback of its own
+        assert self._table is not None, "without one the journal has failed"
         return self._table
 
     @contextmanager

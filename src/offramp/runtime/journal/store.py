@@ -18,6 +18,7 @@ SYNCS: tuple[Sync, ...] = get_args(Sync)
 FORMAT = 1
 APPLICATION_ID = 0x6F66726A  # "ofrj"
 _MAX_ASIDE = 1000
+_MEMORY = ":memory:"
 _WAL_BYTES = 8 << 20  # what the write-ahead log shrinks back to after it had to grow
 
 # quick_check holds every row against these types, so what was read has them.
@@ -46,10 +47,11 @@ CREATE INDEX delivered ON offload (delivered) WHERE delivered IS NOT NULL;
 """
 
 
-def open_store(path: Path, *, sync: Sync, move_aside: bool) -> tuple[sqlite3.Connection, Path | None]:
+def open_store(path: Path | None, *, sync: Sync, move_aside: bool) -> tuple[sqlite3.Connection, Path | None]:
     """A connection that has the file to itself, and where a damaged file went that was there before.
 
     Args:
+        path: None for memory.
         sync: "full" waits for the disk at every commit, "normal" when the log is folded into the file.
         move_aside: rename a damaged file to PATH.corrupt-N and begin an empty one.
 
@@ -60,7 +62,7 @@ def open_store(path: Path, *, sync: Sync, move_aside: bool) -> tuple[sqlite3.Con
     try:
         return _opened(path, sync), None
     except JournalDamagedError:
-        if not move_aside:
+        if path is None or not move_aside:
             raise
     aside = _moved(path)
     return _opened(path, sync), aside
@@ -70,8 +72,9 @@ def open_store(path: Path, *, sync: Sync, move_aside: bool) -> tuple[sqlite3.Con
 FAULTS = (sqlite3.Error, UnicodeDecodeError)
 
 
-def in_words(path: Path, error: Exception) -> JournalError:
+def in_words(file: Path | None, error: Exception) -> JournalError:
     """What SQLite says when it fails with one of FAULTS, and the way out."""
+    path = file or Path("the journal in memory")
     if isinstance(error, UnicodeDecodeError):
         return _damaged(path, "its text is no UTF-8")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
@@ -100,14 +103,18 @@ def _damaged(path: Path, how: str) -> JournalDamagedError:
     )
 
 
-def _opened(path: Path, sync: Sync) -> sqlite3.Connection:
+def _opened(path: Path | None, sync: Sync) -> sqlite3.Connection:
+    if path is None:
+        connection = _connected(_MEMORY)
+        connection.executescript(_SCHEMA)
+        return connection
     # SQLite would call it an I/O error. To open it and see would, on closing, take its locks from another
     # journal of this process.
     effective = os.access in os.supports_effective_ids
     if os.path.exists(path) and not os.access(path, os.W_OK, effective_ids=effective):
         raise _not_writable(path, "it is read-only")
     try:
-        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        connection = _connected(path)
         try:
             _prepare(connection, path, sync)
         except BaseException:
@@ -116,6 +123,10 @@ def _opened(path: Path, sync: Sync) -> sqlite3.Connection:
     except FAULTS as error:
         raise in_words(path, error) from error
     return connection
+
+
+def _connected(path: Path | str) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, sync: Sync) -> None:
