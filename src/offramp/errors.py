@@ -48,6 +48,10 @@ class TailRefusedError(PeerError):
     """The tail answered with an error."""
 
 
+class TailBusyError(TailRefusedError):
+    """The tail has too much to do now; later it may take the same request."""
+
+
 class JournalError(OfframpError):
     """The journal of this device cannot be used: disk full, read-only, in use, or of a newer format."""
 

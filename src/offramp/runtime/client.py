@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import Random
 from typing import NamedTuple
 
 import grpc
@@ -11,164 +15,264 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp import wire
-from offramp.errors import ConfigError, TailRefusedError, TailUnreachableError, WireError
+from offramp.errors import ConfigError, PeerError, TailBusyError, TailUnreachableError, WireError
+from offramp.runtime.breaker import Breaker
+from offramp.runtime.connection import MAX_MESSAGE_BYTES, Line
+from offramp.runtime.faults import peer_error
+from offramp.runtime.hedging import Sent, first_believed
+from offramp.runtime.policy import LinkPolicy
 from offramp.runtime.security import ClientCredentials, ClientSecurity
+from offramp.runtime.tail_counts import TailCounts, Tally
+
+__all__ = ["MAX_MESSAGE_BYTES", "TailClient"]
 
 _ADDRESS = re.compile(r"([^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
-
-MAX_MESSAGE_BYTES = (
-    1024 * 1024
-)  # of an edge's request and its answer; a tail takes 4 MiB unless told otherwise
-
-_OPTIONS = [
-    # A tail that is back should be found again soon; gRPC would wait for seconds, then minutes.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
-    # Also the time a connection attempt may take, so it must be well above a slow link's round trip.
-    ("grpc.min_reconnect_backoff_ms", 2000),
-    # One attempt: the exit's verdict is at hand, and is worth more than a late answer.
-    ("grpc.enable_retries", 0),
-    ("grpc.enable_http_proxy", 0),  # the address given is the address called
-    ("grpc.use_local_subchannel_pool", 1),  # two edges in one process are two devices
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-]
-
-# Words in the details of UNAVAILABLE, and what they mean.
-_HANDSHAKE = {
-    "WRONG_VERSION_NUMBER": "speaks no TLS; leave out --ca, or give the server --tls-cert and --tls-key",
-    "certificate has expired": "shows a certificate that has expired; it must be renewed there",
-    "CERTIFICATE_VERIFY_FAILED": "shows a certificate that no authority of --ca has signed for a server",
-    "Hostname Verification": "shows a certificate for another name; call it by a name that is in there",
-    "handshake failed": "made no TLS connection with us, and does not say why",
-}
-_CONNECTING = "failed to connect"
-_CLOSED = ("Socket closed", "Connection reset")
+_NO_CHECKS_IN_A_ROW = 10  # more than damage ever takes away, one after the other
 
 
-class _Calls(NamedTuple):
-    """The calls of one channel, which closes when nobody holds them any more."""
+class _Question(NamedTuple):
+    """A request with its check, and what an answer to it looks like."""
 
-    infer: grpc.UnaryUnaryMultiCallable
-    model_ready: grpc.UnaryUnaryMultiCallable
-    channel: grpc.Channel
+    request: wire.InferRequest
+    n_rows: int
+    n_classes: int
+    deadline_s: float
 
 
 class TailClient:
     """Asks one tail over one connection, which is kept, and found again when it breaks. Thread-safe.
 
+    A tail that does not answer several times in a row is left alone for a while: until then requests fail at
+    once. The first one after that asks it again, see `Breaker`.
+
     Every request carries a check. An answer with a wrong one is refused, and from the first answer with a
-    right one on also an answer with none: a tail of ours is there, and damage took the check away.
+    right one on also an answer with none: a tail of ours is there, and damage took the check away. Ten such
+    answers in a row are not damage but another server, which from then on is believed without.
 
     Args:
         address: "host:port".
         deadline_s: the longest that connecting and answering may take together.
         security: TLS and token; both are followed when their files change, by a new connection for TLS.
+        policy: when a silent tail is asked again, and when a request is sent twice.
+        rng: spreads the waits of several devices.
 
     Raises:
         ConfigError: no such address, no such deadline, files of `security` that cannot be used, or a token
             that would cross a network in the clear.
     """
 
-    def __init__(self, address: str, *, deadline_s: float, security: ClientSecurity | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        deadline_s: float,
+        security: ClientSecurity | None = None,
+        policy: LinkPolicy | None = None,
+        rng: Random | None = None,
+    ) -> None:
         match = _ADDRESS.fullmatch(address)
         if match is None or not 0 < int(match[2]) < 65536:
             raise ConfigError(f"tail address {address!r}; use host:port, for example 127.0.0.1:8001")
-        if not 0 < deadline_s < 3600:
-            raise ConfigError(f"deadline_s={deadline_s}; use a number of seconds above 0, below 3600")
         self._address = address
-        self._deadline_s = deadline_s
+        self._deadline_s = _checked(deadline_s)
+        self._encrypted = security is not None and security.ca is not None
         security = security or ClientSecurity()
         security.check_host(match[1])
         self._credentials = ClientCredentials(security)
+        self._policy = policy or LinkPolicy()
+        self._lines = [
+            Line(address, self._credentials, lost_calls=self._policy.failures_to_open)
+            for _ in range(1 if self._policy.hedge_after_s is None else 2)
+        ]
+        self._lock = threading.Lock()  # of what follows
+        self._breaker = Breaker(self._policy, rng or Random())
+        self._last_failure = ""
         self._gives_checks = False  # a foreign server never does
-        self._lock = threading.Lock()
-        self._shown = self._credentials.for_grpc()
-        self._newest = self._calls_of(self._shown)
+        self._n_unchecked = 0  # in a row
+        self._tally = Tally()
 
-    def scores(self, request: wire.InferRequest, *, n_rows: int, n_classes: int) -> npt.NDArray[np.float32]:
+    @property
+    def retry_in_s(self) -> float:
+        """Seconds until a request would be sent; 0.0 when it would be now."""
+        with self._lock:
+            return self._breaker.wait_s(time.monotonic())
+
+    @property
+    def counts(self) -> TailCounts:
+        """What became of all requests so far."""
+        with self._lock:
+            n_opened = self._breaker.n_opened
+        return self._tally.counts(opened=n_opened, replaced=sum(line.n_replaced for line in self._lines))
+
+    def scores(
+        self, request: wire.InferRequest, *, n_rows: int, n_classes: int, deadline_s: float | None = None
+    ) -> npt.NDArray[np.float32]:
         """The tail's scores (n_rows, n_classes) for a request of so many rows: all of them, or an error.
 
+        Args:
+            deadline_s: for this request; that of the client by default.
+
         Raises:
-            TailUnreachableError: nobody there, or not in time.
-            TailRefusedError: the tail answered with an error.
+            TailUnreachableError: nobody there, or not in time; or not sent, because nobody was before.
+            TailBusyError: the tail has too much to do.
+            TailRefusedError: the tail answered with another error.
             WireError: an answer that cannot be believed.
+            ConfigError: no such deadline.
         """
-        request = wire.checked_request(request)
-        try:
-            data = self._calls().infer(
-                request.to_bytes(),
-                timeout=self._deadline_s,
-                metadata=self._credentials.metadata(),
-                wait_for_ready=False,
-            )
-        except grpc.RpcError as error:
-            raise self._peer_error(error) from error
-        response = wire.InferResponse.from_bytes(_there(data))
-        scores = wire.read_scores(response, id=request.id, n_rows=n_rows, n_classes=n_classes)
-        if wire.verify_response(response, request):
-            self._gives_checks = True
-        elif self._gives_checks:
-            raise WireError(
-                f"an answer without the check that tail {self._address} gives; it was damaged on its way, or"
-                " another server took the tail's place: then make a new edge"
-            )
+        deadline_s = self._deadline_s if deadline_s is None else _checked(deadline_s)
+        question = _Question(wire.checked_request(request), n_rows, n_classes, deadline_s)
+        with self._passing():
+            hedge = (self._policy.hedge_after_s or deadline_s) < deadline_s
+            scores = self._asked_twice(question) if hedge else self._asked(question)
+        self._tally.add("answered")
         return scores
 
     def wait_until_ready(self, model_name: str, timeout_s: float) -> bool:
         """Connects now; whether the tail says within `timeout_s` that this model is ready."""
-        query, metadata = wire.ModelQuery(model_name).to_bytes(), self._credentials.metadata()
-        try:
-            data = self._calls().model_ready(query, timeout=timeout_s, metadata=metadata, wait_for_ready=True)
-            return wire.read_ready(_there(data))
-        except (grpc.RpcError, WireError):
-            return False
+        ends_s = time.monotonic() + timeout_s
+        for line in self._lines:
+            if not self._is_ready(line, model_name, max(0.0, ends_s - time.monotonic())):
+                return False
+        with self._lock:
+            self._breaker.answered()
+        return True
 
     def close(self) -> None:
         """Ends the connection."""
-        with self._lock:
-            self._newest.channel.close()
+        for line in self._lines:
+            line.close()
 
-    def _calls(self) -> _Calls:
-        """The calls to make now; calls of an earlier channel that are under way still come to their end."""
-        with self._lock:
-            credentials = self._credentials.for_grpc()
-            if credentials is not self._shown:
-                self._shown, self._newest = credentials, self._calls_of(credentials)
-            return self._newest
+    def _is_ready(self, line: Line, model_name: str, timeout_s: float) -> bool:
+        query, metadata = wire.ModelQuery(model_name).to_bytes(), self._credentials.metadata()
+        try:
+            with line.connection() as connection:
+                data = connection.model_ready(
+                    query, timeout=timeout_s, metadata=metadata, wait_for_ready=True
+                )
+            return wire.read_ready(_there(data))
+        except (grpc.RpcError, PeerError):
+            return False
 
-    def _calls_of(self, credentials: grpc.ChannelCredentials | None) -> _Calls:
-        if credentials is None:
-            channel = grpc.insecure_channel(self._address, options=_OPTIONS)
-        else:
-            channel = grpc.secure_channel(self._address, credentials, options=_OPTIONS)
-        infer, ready = (
-            channel.unary_unary(f"/{wire.SERVICE}/{name}") for name in ("ModelInfer", "ModelReady")
+    @contextmanager
+    def _passing(self) -> Iterator[None]:
+        """Around a request: whether it may be sent at all, and what its end says about the tail."""
+        with self._lock:
+            number = self._breaker.passes(time.monotonic())
+            held_back = number is None and self._held_back()
+        if number is None:
+            self._tally.add("held_back")
+            raise TailUnreachableError(held_back)
+        try:
+            yield
+        except (TailUnreachableError, TailBusyError) as error:
+            with self._lock:
+                self._last_failure = str(error).removeprefix(f"tail {self._address} ")
+                self._breaker.failed(number, time.monotonic())
+            self._tally.add("refused" if isinstance(error, TailBusyError) else "unreachable")
+            raise
+        except PeerError as error:
+            with self._lock:
+                self._breaker.answered()
+            if not isinstance(error, WireError):
+                self._tally.add("refused")
+            raise
+        except BaseException:
+            with self._lock:
+                self._breaker.given_up(number)
+            raise
+        with self._lock:
+            self._breaker.answered()
+
+    def _held_back(self) -> str:
+        wait_s = self._breaker.wait_s(time.monotonic())
+        when = "is being asked again now" if self._breaker.probing else f"is asked again in {wait_s:.1f} s"
+        return (
+            f"tail {self._address} did not answer {self._breaker.n_failures} times in a row"
+            f" (last: {self._last_failure}); it {when}"
         )
-        return _Calls(infer, ready, channel)
 
-    def _peer_error(self, error: grpc.RpcError) -> TailUnreachableError | TailRefusedError:
-        code, details = error.code(), str(error.details())[:500]
-        if code is grpc.StatusCode.UNAUTHENTICATED:
-            return TailRefusedError(
-                f"tail {self._address} refused, UNAUTHENTICATED: {details}; give a token of its --token-file"
+    def _asked(self, question: _Question) -> npt.NDArray[np.float32]:
+        line, began_s = self._lines[0], time.monotonic()
+        data = question.request.to_bytes()
+        with line.connection() as connection:
+            try:
+                with line.judged(connection, began_s):
+                    answer = connection.infer(
+                        data,
+                        timeout=question.deadline_s,
+                        metadata=self._credentials.metadata(),
+                        wait_for_ready=False,
+                    )
+            except grpc.RpcError as error:
+                raise self._fault(error, question) from error
+        return self._believed(answer, question)
+
+    def _asked_twice(self, question: _Question) -> npt.NDArray[np.float32]:
+        """If the first time takes long, that is."""
+        assert self._policy.hedge_after_s is not None, "else it is asked once"
+        ends_s = time.monotonic() + question.deadline_s
+        data = question.request.to_bytes()
+
+        def send(number: int, done: Callable[[Sent], None]) -> Sent:
+            if number:
+                self._tally.add("hedged")
+            return Sent(
+                self._lines[number],
+                data,
+                deadline_s=ends_s - time.monotonic(),
+                metadata=self._credentials.metadata(),
+                done=done,
             )
-        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return TailUnreachableError(f"tail {self._address} gave no answer within {self._deadline_s} s")
-        if code is grpc.StatusCode.UNAVAILABLE:
-            return self._no_connection(details)
-        return TailRefusedError(f"tail {self._address} refused, {code.name}: {details}")
 
-    def _no_connection(self, details: str) -> TailUnreachableError | TailRefusedError:
-        # gRPC has one status for a server that is dead and one that is not whom we trust; the words differ.
-        for words, meaning in _HANDSHAKE.items():
-            if words in details:
-                return TailRefusedError(f"tail {self._address} {meaning}")
-        # With TLS 1.3 a server judges our certificate after our side of the handshake is done, so all that
-        # we see is that it hangs up, as it does where it speaks TLS and we do not.
-        if _CONNECTING in details and any(words in details for words in _CLOSED):
-            maybe = "does not take our certificate, or asks for one" if self._shown else "speaks TLS (--ca)"
-            details += f"; perhaps it {maybe}"
-        return TailUnreachableError(f"tail {self._address} is not there: {details}")
+        def judge(sent: Sent) -> npt.NDArray[np.float32]:
+            try:
+                answer = sent.answer()
+            except grpc.RpcError as error:
+                raise self._fault(error, question) from error
+            return self._believed(answer, question)
+
+        return first_believed(send, judge, hedge_after_s=self._policy.hedge_after_s)
+
+    def _fault(self, error: grpc.RpcError, question: _Question) -> PeerError:
+        return peer_error(
+            error, tail=self._address, deadline_s=question.deadline_s, encrypted=self._encrypted
+        )
+
+    def _believed(self, data: bytes | None, question: _Question) -> npt.NDArray[np.float32]:
+        try:
+            response = wire.InferResponse.from_bytes(_there(data))
+            scores = wire.read_scores(
+                response, id=question.request.id, n_rows=question.n_rows, n_classes=question.n_classes
+            )
+        except WireError:
+            self._tally.add("disbelieved")
+            raise
+        try:
+            self._check(wire.verify_response(response, question.request))
+        except WireError:
+            self._tally.add("damaged")
+            raise
+        return scores
+
+    def _check(self, checked: bool) -> None:
+        """Whether an answer without a check is to be believed from this tail."""
+        with self._lock:
+            self._n_unchecked = 0 if checked else self._n_unchecked + 1
+            self._gives_checks = checked or self._gives_checks
+            if checked or not self._gives_checks:
+                return
+            if self._n_unchecked == _NO_CHECKS_IN_A_ROW:
+                self._gives_checks = False
+        raise WireError(
+            f"an answer without the check that tail {self._address} gives; it was damaged on its way, or"
+            f" another server took the tail's place: it is believed after {_NO_CHECKS_IN_A_ROW} in a row"
+        )
+
+
+def _checked(deadline_s: float) -> float:
+    if not 0 < deadline_s < 3600:
+        raise ConfigError(f"deadline_s={deadline_s}; use a number of seconds above 0, below 3600")
+    return deadline_s
 
 
 def _there(data: bytes | None) -> bytes:
