@@ -45,7 +45,15 @@ class TailUnreachableError(PeerError):
 
 
 class TailRefusedError(PeerError):
-    """The tail answered with an error."""
+    """The tail answered with an error.
+
+    Args:
+        status: the name of its gRPC status; "" where the connection was refused.
+    """
+
+    def __init__(self, message: str, *, status: str = "") -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class TailBusyError(TailRefusedError):

@@ -56,7 +56,7 @@ def test_bad_lines_are_told_of_and_lose_nothing_else(offramp: Cli, bundle: Path)
     assert [json.loads(line)["id"] for line in outcome.out.splitlines()] == [1, 5]
     told = outcome.err.splitlines()
     assert told[0] == "line 2 skipped: int64 (1, 2); give uint8 (8, 8) as nested lists"
-    assert told[1].startswith("line 3 skipped: no nested lists of numbers (")
+    assert told[1].startswith("line 3 skipped: no sample with an id (")
     assert told[2] == "line 6 skipped: values 999..999; give uint8 (8, 8), so 0..255"
     assert told[3].startswith("2 answered, local 100.0%, ")
     assert told[4] == "error: lines skipped: 3, as said above; every other one was answered"
@@ -86,7 +86,7 @@ def test_a_run_that_ends_by_an_error_still_has_its_summary(
     def broken(*_: object) -> None:
         raise DataError("too hot")
 
-    monkeypatch.setattr("offramp.runtime.Edge.infer", broken)
+    monkeypatch.setattr("offramp.runtime.Edge.infer_many", broken)
     outcome = cli("run", bundle, "--mode", "local", "--data", "digits")
     assert outcome.status == 1
     assert outcome.err == "no sample answered\nerror: too hot\n"

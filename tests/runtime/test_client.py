@@ -15,7 +15,9 @@ def damaged(monkeypatch):
 
     @contextmanager
     def nothing(line):
-        yield SimpleNamespace(has_answered=True, n_lost=0, infer=lambda *_, **__: None, model_ready=lambda *_, **__: None)
+        yield SimpleNamespace(
+            has_answered=True, n_lost=0, infer=lambda *_, **__: None, model_ready=lambda *_, **__: None
+        )
 
     monkeypatch.setattr(Line, "connection", nothing)
     client = TailClient("127.0.0.1:9", deadline_s=1)

@@ -73,6 +73,11 @@ def finite(value: float) -> float:
     return value
 
 
+def finite_or_none(value: float | None) -> float | None:
+    """As `finite`, for an option that may be left out."""
+    return None if value is None else finite(value)
+
+
 def _positive(text: str, option: str, example: str) -> int:
     if not text.strip().isdecimal() or int(text) < 1:
         raise typer.BadParameter(

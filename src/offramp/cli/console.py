@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from offramp.report import printable
 
 out = Console()
 err = Console(stderr=True)
+_printing = Lock()
 
 
 def note(text: str) -> None:
@@ -143,9 +145,10 @@ def _natural_width(table: Table) -> int:
 
 
 def print_line(text: str) -> None:
-    """Print one line at once, however long."""
-    sys.stdout.write(printable(text) + "\n")
-    sys.stdout.flush()
+    """Print one line at once, however long; from any thread."""
+    with _printing:
+        sys.stdout.write(printable(text) + "\n")
+        sys.stdout.flush()
 
 
 def print_json(content: Any) -> None:

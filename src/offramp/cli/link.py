@@ -9,17 +9,13 @@ from typing import Annotated
 
 import typer
 
-from offramp.cli.arguments import finite
+from offramp.cli.arguments import finite, finite_or_none
 from offramp.cli.console import note, print_json_line, print_line
 from offramp.errors import ConfigError
 from offramp.runtime import ShapedLink
 
 _STOP, _TOGGLE, _ON, _OFF = "stop", "toggle", "on", "off"
 _ADDRESS = re.compile(r"(?:\[(?P<bracketed>[^][]+)\]|(?P<bare>[^][:]+)):(?P<port>[0-9]{1,5})")
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None else finite(value)
 
 
 def link(
@@ -46,11 +42,13 @@ def link(
     ] = False,
     blackhole_after_s: Annotated[
         float | None,
-        typer.Option(min=0, callback=_finite, help="Let nothing through from then on.", show_default=False),
+        typer.Option(
+            min=0, callback=finite_or_none, help="Let nothing through from then on.", show_default=False
+        ),
     ] = None,
     blackhole_for_s: Annotated[
         float | None,
-        typer.Option(min=0, callback=_finite, help="How long that lasts.", show_default="to the end"),
+        typer.Option(min=0, callback=finite_or_none, help="How long that lasts.", show_default="to the end"),
     ] = None,
     damage: Annotated[
         float,

@@ -1,22 +1,27 @@
 """offramp run: the head and the exit of a bundle, on the device."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import typer
 
 from offramp.bundle import Bundle, check_exits, present, read
-from offramp.cli.arguments import finite
-from offramp.cli.console import note, notes_of, print_json_line
+from offramp.cli.arguments import finite, finite_or_none
+from offramp.cli.console import note, notes_of
+from offramp.cli.direct import Direct
 from offramp.cli.options import MAX_DEADLINE_S, BundleFolder, DataDir, Label, Threads, TokenFile
-from offramp.cli.tally import Sample, Tally
+from offramp.cli.refining import Refining
+from offramp.cli.samples import Sample
+from offramp.cli.tally import Tally
 from offramp.data import SPLITS, load
 from offramp.errors import ConfigError, DataError
 from offramp.runtime import MODES, ClientSecurity, Edge, Mode
+from offramp.runtime.journal import Journal
+from offramp.runtime.refining import Refined, RefiningEdge, RefiningSettings
 
 STANDARD_INPUT = "-"
 ALL = "all"
@@ -32,7 +37,7 @@ def run(
         str,
         typer.Option(
             help="digits, mnist, or a labelled .npz, .csv or .parquet file; - reads standard input, on each"
-            " line a sample as nested lists of JSON."
+            ' line a sample as nested lists of JSON, or {"id": ..., "sample": nested lists}.'
         ),
     ] = STANDARD_INPUT,
     data_dir: DataDir = None,
@@ -47,14 +52,60 @@ def run(
         int | None, typer.Option(min=1, help="Stop after so many samples.", show_default=False)
     ] = None,
     deadline_s: Annotated[
-        float,
+        float | None,
         typer.Option(
             min=0.001,
             max=MAX_DEADLINE_S,
-            callback=finite,
-            help="How long to wait for the tail before the exit's verdict stands.",
+            callback=finite_or_none,
+            help="How long to wait for the tail before the exit's verdict stands; with --refine, before its"
+            " next request.",
+            show_default="0.5; 5 with --refine",
         ),
-    ] = 0.5,
+    ] = None,
+    refine: Annotated[
+        bool,
+        typer.Option(
+            "--refine", help="Answer at once with the exit's verdict, and again when the tail has answered."
+        ),
+    ] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --refine: keep what has no second answer in this file, through crashes and restarts.",
+            show_default=False,
+        ),
+    ] = None,
+    sync: Annotated[
+        str,
+        typer.Option(
+            help="Of the journal: full outlives a power cut; normal outlives the process, and waits less."
+        ),
+    ] = "full",
+    side_buffer: Annotated[
+        int, typer.Option(min=1, help="With --refine: samples that may wait for the tail.")
+    ] = 10_000,
+    when_full: Annotated[
+        str,
+        typer.Option(
+            help="With --refine: refuse makes the exit's verdict final for more samples, drop-oldest for the"
+            " oldest that wait."
+        ),
+    ] = "refuse",
+    refine_within_s: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            callback=finite_or_none,
+            help="With --refine: give the tail up after so long, and the exit's verdict stands.",
+            show_default="never",
+        ),
+    ] = None,
+    settle_s: Annotated[
+        float,
+        typer.Option(
+            min=0, callback=finite, help="With --refine: how long to wait at the end for second answers."
+        ),
+    ] = 10.0,
     batch: Annotated[
         int,
         typer.Option(min=1, help="Samples answered together; standard input is then read so many at a time."),
@@ -90,46 +141,87 @@ def run(
     In a batch, samples that an exit is sure of save the rest of the computation, and the
     others go to the tail together.
 
+    With --refine nobody waits for the tail: the first line of a sample says "answer":
+    "final", or "provisional", and then a second one follows, "refined", with "retracted"
+    true where the tail says another class. Each sample should have an id of its own.
+    A second line comes again after a crash unless it was printed.
+
     [bold]Examples[/bold]
 
       offramp run digits.bundle --tail localhost:8001 --data digits
       offramp run digits.bundle --mode local --data digits --limit 3
       offramp run digits.bundle --tail localhost:8001 --data digits --batch 64
+      offramp run digits.bundle --tail localhost:8001 --refine --journal edge.journal
       camera | offramp run model.bundle --tail server:8001 --ca ca.pem --token-file token
     """
     chosen = _mode(mode)
     if tail is None and chosen != "local":
         raise ConfigError(f"mode {mode} needs a tail; give --tail HOST:PORT, or --mode local")
+    if journal is not None and not refine:
+        raise ConfigError("--journal keeps what waits for a second answer; give --refine too")
     security = ClientSecurity(ca, cert, key, token_file)
     content = _read(bundle, chosen)
-    tally = Tally()
-    with (
-        notes_of("offramp.runtime"),
-        Edge(
+    settings: dict[str, Any] = {
+        "tail": tail,
+        "mode": chosen,
+        "security": security,
+        "threads": threads,
+        "drift_alarm_every": drift_alarm_every,
+    }
+    answering = (
+        _refining(
             content,
-            tail=tail,
-            mode=chosen,
-            deadline_s=deadline_s,
-            security=security,
-            threads=threads,
-            drift_alarm_every=drift_alarm_every,
-        ) as edge,
-    ):
+            settings,
+            journal=journal,
+            keeping={"sync": sync, "max_pending": side_buffer, "when_full": when_full},
+            asking={"deadline_s": deadline_s, "refine_within_s": refine_within_s},
+            settle_s=settle_s,
+        )
+        if refine
+        else Direct(Edge(content, **settings, **_given(deadline_s=deadline_s)))
+    )
+    tally = Tally()
+    with notes_of("offramp.runtime"), answering:
         if data == STANDARD_INPUT:
             samples = tally.readable(sys.stdin.buffer, content.preprocessing)
         else:
             samples = _from_data(data, data_dir, label, split, _seed(content, seed), content.classes)
-        if not edge.connect(deadline_s):
-            note(f"tail {tail} is not ready; where it does not answer, the exit's verdict stands")
+        if not answering.edge.connect(deadline_s or 0.5):
+            note(f"tail {tail} is not ready; {answering.not_ready}")
         try:
             for sample, answer in tally.answered(
-                samples, edge, batch=batch, limit=limit, skipping=data == STANDARD_INPUT
+                samples, answering.ask, batch=batch, limit=limit, skipping=data == STANDARD_INPUT
             ):
-                print_json_line(tally.count(sample, answer))
+                answering.show(tally.count(sample, answer), answer, sample.truth)
+            answering.finish()
         finally:
-            tally.n_drift_alarms = edge.drift_alarms
-            note(tally.summary())
+            tally.n_drift_alarms = answering.edge.drift_alarms
+            more = answering.summary(tally.n_labelled, tally.n_correct)
+            note(", ".join(filter(None, (tally.summary(), more))))
     tally.check()
+
+
+def _refining(
+    content: Bundle,
+    settings: dict[str, Any],
+    *,
+    journal: Path | None,
+    keeping: dict[str, Any],
+    asking: dict[str, Any],
+    settle_s: float,
+) -> Refining:
+    asked = RefiningSettings(**_given(**asking))
+    kept = Journal(journal, **keeping, move_aside=True, must_open=False)
+
+    def edge(told: Callable[[Refined], None]) -> RefiningEdge:
+        return RefiningEdge(content, journal=kept, on_refined=told, settings=asked, **settings)
+
+    return Refining(edge, journal, settle_s)
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    """Those that somebody has set; the others have their defaults where they are used."""
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _mode(name: str) -> Mode:

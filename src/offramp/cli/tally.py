@@ -1,52 +1,22 @@
-"""Samples that come one after the other, their answers, and what is to be said of them all."""
+"""The answers of a run, one after the other, and what is to be said of them all."""
 
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from offramp.bundle import Preprocessing
 from offramp.cli.console import note
+from offramp.cli.samples import Sample, sample_from_line
 from offramp.errors import DataError, TailRefusedError
-from offramp.runtime import Answer, Edge
+from offramp.runtime import Answer
 
-
-class Sample(NamedTuple):
-    """A raw sample, its number in the data set or its line, and its class where that is known."""
-
-    id: int
-    raw: npt.NDArray[Any]
-    truth: str | None = None
-
-
-def sample_from_json(line: bytes, preprocessing: Preprocessing) -> npt.NDArray[Any]:
-    """The raw sample in a line of JSON, in the type and shape that the network reads.
-
-    Raises:
-        DataError: no JSON, no numbers, or numbers of another range or shape.
-    """
-    wanted = f"{preprocessing.dtype} {preprocessing.shape}"
-    try:
-        values = np.asarray(msgspec.json.decode(line))
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise DataError(f"no nested lists of numbers ({error}); give {wanted}") from error
-    kinds = "iu" if preprocessing.dtype == "uint8" else "iuf"
-    if values.shape != preprocessing.shape or values.dtype.kind not in kinds:
-        raise DataError(f"{values.dtype} {values.shape}; give {wanted} as nested lists")
-    if preprocessing.dtype == "uint8" and (values.min() < 0 or values.max() > 255):
-        raise DataError(f"values {values.min()}..{values.max()}; give {wanted}, so 0..255")
-    with np.errstate(over="ignore"):  # an infinity is named below
-        sample = values.astype(preprocessing.dtype)
-    if not np.isfinite(sample).all():
-        raise DataError(f"a value too large for float32; give {wanted}")
-    return sample
+Ask = Callable[[Sequence[Sample]], list[Answer]]
 
 
 @dataclass
@@ -96,16 +66,17 @@ class Tally:
             if line.isspace():
                 continue
             try:
-                yield Sample(number, sample_from_json(line, preprocessing))
+                yield sample_from_line(line, number, preprocessing)
             except DataError as error:
-                self.skip(number, error)
+                self.skip(f"line {number}", error)
 
     def answered(
-        self, samples: Iterator[Sample], edge: Edge, *, batch: int, limit: int | None, skipping: bool
+        self, samples: Iterator[Sample], ask: Ask, *, batch: int, limit: int | None, skipping: bool
     ) -> Iterator[tuple[Sample, Answer]]:
         """The samples with their answers, in order.
 
         Args:
+            ask: answers samples, or raises DataError for any of them.
             batch: how many are answered together.
             limit: of answers.
             skipping: one that overflows is left out, as an unreadable line is; else it raises DataError.
@@ -113,29 +84,27 @@ class Tally:
         n_left = sys.maxsize if limit is None else limit
         while block := list(islice(samples, min(batch, n_left))):
             started = time.perf_counter()
-            answers = self._answers(block, edge, skipping)
+            answers = self._answers(block, ask, skipping)
             self.answering_s += time.perf_counter() - started
             n_left -= len(answers)
             yield from answers
 
-    def _answers(self, block: list[Sample], edge: Edge, skipping: bool) -> list[tuple[Sample, Answer]]:
+    def _answers(self, block: list[Sample], ask: Ask, skipping: bool) -> list[tuple[Sample, Answer]]:
         try:
-            if len(block) == 1:
-                return [(block[0], edge.infer(block[0].raw))]
-            answers = edge.infer_many(np.stack([sample.raw for sample in block]))
-            return list(zip(block, answers, strict=True))
+            return list(zip(block, ask(block), strict=True))
         except DataError as error:
             if not skipping:
                 raise
             if len(block) == 1:
-                self.skip(block[0].id, error)
+                id = block[0].id
+                self.skip(f"line {id}" if isinstance(id, int) else f"sample {id!r}", error)
                 return []
         # Which of them it was shows when each is asked alone.
-        return [pair for sample in block for pair in self._answers([sample], edge, skipping)]
+        return [pair for sample in block for pair in self._answers([sample], ask, skipping)]
 
-    def skip(self, line: int, error: DataError) -> None:
+    def skip(self, what: str, error: DataError) -> None:
         self.n_skipped += 1
-        note(f"line {line} skipped: {error}")
+        note(f"{what} skipped: {error}")
 
     def check(self) -> None:
         """Raise where a run that came to its end has failed all the same.

@@ -113,7 +113,7 @@ class Device:
             ids: one for each sample.
 
         Raises:
-            DataError: another shape or type, or values that are not finite.
+            DataError: another shape or type, values that are not finite, or more or fewer ids.
         """
         started = time.perf_counter()
         try:
@@ -124,6 +124,8 @@ class Device:
         if given.ndim and len(given) == 0:
             return
         raw, step = self._checked(given), min(_MAX_ROWS, at_most)
+        if ids is not None and len(ids) != len(raw):
+            raise DataError(f"{len(ids)} ids for {len(raw)} samples; give one for each")
         for first in range(0, len(raw), step):
             piece = raw[first : first + step]
             own_ids = None if ids is None else ids[first : first + step]

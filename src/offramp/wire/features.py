@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,7 @@ def joined(requests: Sequence[InferRequest], *, id: str) -> InferRequest:
         raise WireError(f"requests {first.id!r} and {strangers[0].id!r} do not go together")
     if not others:
         return replace(first, id=id)
-    arrays = [request.inputs[0].array for request in requests]
+    arrays: list[npt.NDArray[Any]] = [request.inputs[0].array for request in requests]
     if arrays[0].ndim == 2:  # coded rows may differ in length, see `codec.stacked`
         width = max(array.shape[1] for array in arrays)
         arrays = [np.pad(array, ((0, 0), (0, width - array.shape[1]))) for array in arrays]

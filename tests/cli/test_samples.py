@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offramp.bundle import Preprocessing
-from offramp.cli.tally import sample_from_json
+from offramp.cli.samples import sample_from_json
 from offramp.errors import DataError
 
 DIGIT = Preprocessing((2, 3), "uint8")
