@@ -99,14 +99,19 @@ class Refining:
         edge = self.edge
         if edge.settle(self._settle_s):
             return
-        failure = edge.journal_failure
-        waiting = "an unknown number of" if failure else f"{edge.counts().pending:,}"
+        if edge.journal_failure:
+            note(
+                "the journal has stopped, so second answers are missing; what it holds comes in the next run"
+            )
+            return
+        waiting = f"{edge.counts().pending:,}"
         if self._journal is not None:
             note(
                 f"{waiting} samples still wait for the tail; they are kept in {self._journal}, and the next"
                 " run with it goes on"
             )
             return
+        edge.close()  # hands over what is known
         raise PeerError(
             f"{waiting} samples had no answer from the tail after {self._settle_s:g} s more:"
             f" {edge.last_fault}; give --journal FILE to keep such for the next run, or a longer --settle-s"

@@ -168,8 +168,11 @@ def run(
         "threads": threads,
         "drift_alarm_every": drift_alarm_every,
     }
-    answering = (
-        _refining(
+
+    def answers() -> Direct | Refining:
+        if not refine:
+            return Direct(Edge(content, **settings, **_given(deadline_s=deadline_s)))
+        return _refining(
             content,
             settings,
             journal=journal,
@@ -177,11 +180,9 @@ def run(
             asking={"deadline_s": deadline_s, "refine_within_s": refine_within_s},
             settle_s=settle_s,
         )
-        if refine
-        else Direct(Edge(content, **settings, **_given(deadline_s=deadline_s)))
-    )
+
     tally = Tally()
-    with notes_of("offramp.runtime"), answering:
+    with notes_of("offramp.runtime"), answers() as answering:
         if data == STANDARD_INPUT:
             samples = tally.readable(sys.stdin.buffer, content.preprocessing)
         else:

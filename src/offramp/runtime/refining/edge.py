@@ -234,6 +234,7 @@ class RefiningEdge:
             ]
         )
         self._sender.wake()
+        self._handover.look()  # to keep these, the oldest may have been given up
         kept = np.array([fault is None for fault in faults])
         if kept.any():
             answers.add(
