@@ -93,13 +93,44 @@ def test_no_answer_waits_for_a_tail_that_is_silent(asking, silent, workshop):
         assert max(answer.latency_s for answer in answers) < 5
 
 
-def test_closing_does_not_wait_for_the_deadline_of_a_request(asking, silent, workshop):
-    edge = RefiningEdge(asking, tail=silent, settings=RefiningSettings(deadline_s=300))
-    edge.infer(workshop.samples(1)[0])
-    closing = threading.Thread(target=edge.close)
-    closing.start()
-    closing.join(30)
-    assert not closing.is_alive()
+def test_closing_does_not_wait_for_the_deadline_of_a_request(asking, host, workshop):
+    with ShapedLink("127.0.0.1", int(host(asking).rpartition(":")[2])) as link:
+        settings = RefiningSettings(deadline_s=300)
+        edge = RefiningEdge(asking, tail=f"127.0.0.1:{link.port}", settings=settings)
+        assert edge.connect(SETTLE_S)
+        link.black_hole = True
+        sent = link.bytes_up
+        edge.infer(workshop.samples(1)[0])
+        until = time.monotonic() + SETTLE_S
+        while link.bytes_up == sent and time.monotonic() < until:
+            time.sleep(0.01)
+        closing = threading.Thread(target=edge.close)
+        closing.start()
+        closing.join(30)
+        assert not closing.is_alive()
+
+
+def test_an_edge_that_ends_by_an_error_does_not_acknowledge_what_was_under_way(
+    asking, host, workshop, tmp_path
+):
+    path, tail = tmp_path / "edge.journal", host(asking)
+    told, go_on = threading.Event(), threading.Event()
+
+    def slow(outcome):
+        told.set()
+        assert go_on.wait(SETTLE_S)
+
+    def run():
+        with RefiningEdge(asking, tail=tail, journal=path, on_refined=slow) as edge:
+            edge.infer(workshop.samples(1)[0], id="a")
+            assert told.wait(SETTLE_S)
+            threading.Timer(0.2, go_on.set).start()  # while the edge is being closed
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    with RefiningEdge(asking, tail=tail, journal=path) as edge:
+        assert [one.id for one in edge.refinements(timeout_s=0.0)] == ["a"]
 
 
 def test_what_was_promised_before_a_restart_is_refined_after_it(asking, dead, host, workshop, tmp_path):
@@ -188,11 +219,18 @@ def test_a_full_side_buffer_makes_the_exits_verdict_final_for_what_comes_after(a
 
 
 def test_a_full_side_buffer_may_give_up_its_oldest_instead(asking, dead, workshop):
-    told = []
+    told, three = [], threading.Semaphore(0)
+
+    def tell(outcome):
+        told.append(outcome)
+        three.release()
+
     journal = Journal(None, max_pending=5, when_full="drop-oldest")
-    with RefiningEdge(asking, tail=dead, journal=journal, on_refined=told.append) as edge:
+    with RefiningEdge(asking, tail=dead, journal=journal, on_refined=tell) as edge:
         for i, sample in enumerate(workshop.samples(8)):
             assert edge.infer(sample, id=str(i)).source == "provisional"
+        for _ in range(3):
+            assert three.acquire(timeout=SETTLE_S)
     assert [one.id for one in told] == ["0", "1", "2"]
     assert {one.reason for one in told} == {"dropped: the journal was full and newer samples came"}
     assert not any(one.retracted for one in told)
