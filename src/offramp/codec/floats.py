@@ -48,8 +48,10 @@ class FloatCodec:
     def encode_rows(self, features: npt.NDArray[np.float32]) -> list[bytes]:
         """As `Codec.encode_rows`."""
         check_rows(features)
-        limit = np.finfo(self._dtype).max
-        rows = np.clip(features, -limit, limit).astype(self._dtype, order="C")
+        if self._dtype.itemsize < features.itemsize:
+            limit = np.finfo(self._dtype).max
+            features = np.clip(features, -limit, limit)
+        rows = features.astype(self._dtype, order="C", copy=False)
         return [row.tobytes() for row in rows]
 
     def decode_rows(self, rows: npt.NDArray[np.uint8], n_features: int) -> npt.NDArray[np.float32]:

@@ -55,7 +55,8 @@ class Passage(NamedTuple):
         left: those that took an exit, by exit, in order of execution.
         rows: the others, (n,).
         outputs: what the part made of these, (n, n_out).
-        scores: what the last exit said to these, (n, n_classes); None where it said nothing.
+        scores, confidence: what the last exit said to these, and by its rule: (n, n_classes), (n,); None where
+            it said nothing.
         n_macs: multiply-adds executed for each of these.
         seen: the confidence of each exit, by name, in the rows that came to it; in order of execution.
     """
@@ -64,6 +65,7 @@ class Passage(NamedTuple):
     rows: npt.NDArray[np.intp]
     outputs: FloatArray
     scores: FloatArray | None
+    confidence: npt.NDArray[np.float64] | None
     n_macs: int
     seen: dict[str, npt.NDArray[np.float64]]
 
@@ -138,7 +140,7 @@ class Cascade:
         left: list[Left] = []
         seen: dict[str, npt.NDArray[np.float64]] = {}
         inputs, rows, n_macs = x, np.arange(len(x)), 0
-        scores = None
+        scores = confidence = None
         for number, stage in enumerate(self._stages):
             x = stage.layers(x)
             scores = stage.exit(x)
@@ -155,12 +157,13 @@ class Cascade:
                 rows = rows[:0]
                 break
             left.append(Left(stage.way.name, rows[sure], scores[sure], confidence[sure], n_macs))
-            x, rows, scores = x[~sure], rows[~sure], scores[~sure]
+            x, rows, scores, confidence = x[~sure], rows[~sure], scores[~sure], confidence[~sure]
         if not len(rows):
             nothing = np.empty((0, self._rest.n_out), np.float32)
-            return Passage(tuple(left), rows, nothing, None, n_macs, seen)
+            return Passage(tuple(left), rows, nothing, None, None, n_macs, seen)
         outputs = self._rest(x)
-        return Passage(tuple(left), rows, outputs, scores, n_macs + self._rest.n_macs, seen)
+        n_macs += self._rest.n_macs
+        return Passage(tuple(left), rows, outputs, scores, confidence, n_macs, seen)
 
     def scores(self, x: FloatArray) -> FloatArray:
         """The scores of x (n, n_in): of the exit that a row left by, else of the part: (n, n_out)."""

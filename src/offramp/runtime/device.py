@@ -206,11 +206,11 @@ class Device:
     def _own(self, passage: Passage, n_macs: int | None = None) -> Own:
         """What the exit at the cut says; `n_macs` were executed before it, None for those of the passage."""
         n_macs = passage.n_macs if n_macs is None else n_macs
-        scores = passage.scores
-        if scores is None:
-            exit = self._networks["exit"]
-            scores, n_macs = exit(passage.outputs), n_macs + exit.n_macs
-        return Own(scores, self.bundle.exit_rule.confidence(scores), n_macs)
+        if passage.scores is not None and passage.confidence is not None:  # the last exit is at the cut
+            return Own(passage.scores, passage.confidence, n_macs)
+        exit = self._networks["exit"]
+        scores = exit(passage.outputs)
+        return Own(scores, self.bundle.exit_rule.confidence(scores), n_macs + exit.n_macs)
 
 
 def _check(bundle: Bundle, mode: Mode) -> None:

@@ -122,12 +122,12 @@ class Journal:
         with self._transaction() as table:
             new = _new(table, entries)
             try:
-                n_dropped = self._room.make(table, len(new), sum(len(entry.request) for entry in new))
+                n_dropped = self._room.make(table, len(new), sum(len(entry.request) for entry, _ in new))
             except JournalFullError:
                 self._refused += len(new)
                 raise
-            for entry in new:
-                table.insert(entry)
+            for entry, content in new:
+                table.insert(entry, content)
             self._dropped += n_dropped
 
     def pending(self, limit: int = 256, *, after: int = 0) -> list[Pending]:
@@ -317,14 +317,14 @@ class Journal:
             self._failure = in_words(self.path, error)
 
 
-def _new(table: Table, entries: Sequence[Entry]) -> list[Entry]:
-    """Those of these entries that are not kept yet."""
-    new, seen = list[Entry](), dict[str, bytes]()
+def _new(table: Table, entries: Sequence[Entry]) -> list[tuple[Entry, bytes]]:
+    """Those of these entries that are not kept yet, with the digests of their content."""
+    new, seen = list[tuple[Entry, bytes]](), dict[str, bytes]()
     for entry in entries:
         content = entry.content()
         known = seen.get(entry.id) or table.content_of(entry.id)
         if known is None:
-            new.append(entry)
+            new.append((entry, content))
         elif known != content:
             raise DataError(
                 f"sample id {entry.id!r} is used for another offload; give each sample an id of its own"

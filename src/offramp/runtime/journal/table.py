@@ -51,7 +51,8 @@ class Table:
         row = self.connection.execute("SELECT content FROM offload WHERE id = ?", (id,)).fetchone()
         return None if row is None else bytes(row[0])
 
-    def insert(self, entry: Entry) -> None:
+    def insert(self, entry: Entry, content: bytes) -> None:
+        """Keeps an entry, with the digest of its content."""
         self.connection.execute(
             "INSERT INTO offload (number, id, created_s, content, head_digest, request, label, confidence,"
             " state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
@@ -59,7 +60,7 @@ class Table:
                 self.tally.next(),
                 entry.id,
                 float(entry.created_s),
-                entry.content(),
+                content,
                 entry.head_digest,
                 entry.request,
                 int(entry.provisional.label),
