@@ -55,7 +55,7 @@ class Passage(NamedTuple):
         left: those that took an exit, by exit, in order of execution.
         rows: the others, (n,).
         outputs: what the part made of these, (n, n_out).
-        scores, confidence: what the last exit said to these, and by its rule: (n, n_classes), (n,); None where
+        scores, confidence: what the last exit said to these, (n, n_classes) and (n,); None where
             it said nothing.
         n_macs: multiply-adds executed for each of these.
         seen: the confidence of each exit, by name, in the rows that came to it; in order of execution.
