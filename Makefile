@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find native -type f)
 
-.PHONY: help install demo test lint bench reproduce certify compare search-evidence system payload fuzz docs clean
+.PHONY: help install demo test lint bench reproduce certify compare search-evidence system payload chaos fuzz docs clean
 
 help:
 	@echo "make demo             train dense and sparse split networks on digits and send the test set over a slow link"
@@ -18,6 +18,7 @@ help:
 	@echo "make search-evidence  three searches of 8 minutes, and what they found beside the paper's dense rows; writes docs/results/search.md"
 	@echo "make system           the demo on MNIST: sparse against dense networks of equal accuracy; writes docs/results/system.md"
 	@echo "make payload          bytes a sample on the wire and what they cost, MNIST, 5 seeds; writes docs/results/payload.md"
+	@echo "make chaos            100 kills of device and server on the worst of links, two minutes; writes chaos.json"
 	@echo "make fuzz             a minute of hostile bytes for every codec's decoder and the reader of requests"
 	@echo "make docs             write docs/cli.md anew from --help"
 	@echo "make install          into .venv; then .venv/bin/offramp --help"
@@ -70,6 +71,9 @@ system: install
 
 payload: install
 	$(BIN)/offramp payload --markdown docs/results/payload.md
+
+chaos: install
+	$(BIN)/python -m benchmarks.chaos --json chaos.json --markdown docs/results/chaos.md
 
 fuzz: install
 	$(BIN)/python tools/fuzz_codecs.py --seconds 60

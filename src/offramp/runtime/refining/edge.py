@@ -225,36 +225,32 @@ class RefiningEdge:
         own, rows = unsure.own(), unsure.rows
         answers.check_finite(rows, own.scores, "the scores overflow")  # before anything is promised
         offloads = self._offloads.each(unsure.values)
-        verdicts = map(Verdict, own.scores.argmax(axis=1).tolist(), own.confidence.tolist())
         now, digest = time.time(), self._bundle.features_digest
-        faults = self._keep(
-            [
-                Entry(answers.ids[row], now, offload.request.to_bytes(), verdict, digest)
-                for row, offload, verdict in zip(rows.tolist(), offloads, verdicts, strict=True)
-            ]
-        )
+        entries = [
+            Entry(answers.ids[row], now, offload.request.to_bytes(), Verdict(label, confidence), digest)
+            for row, offload, label, confidence in zip(
+                rows.tolist(),
+                offloads,
+                own.scores.argmax(axis=1).tolist(),
+                own.confidence.tolist(),
+                strict=True,
+            )
+        ]
+        faults = self._keep(entries)
         self._sender.wake()
         self._handover.look()  # to keep these, the oldest may have been given up
-        kept = np.array([fault is None for fault in faults])
-        if kept.any():
+        # One fault at most in nearly every call, and nearly always none.
+        for fault in dict.fromkeys(faults):
+            chosen = np.flatnonzero([other is fault for other in faults])
             answers.add(
-                rows[kept],
-                own.scores[kept],
-                source="provisional",
+                rows[chosen],
+                own.scores[chosen],
+                source="provisional" if fault is None else "fallback",
                 exit="exit",
-                confidence=own.confidence[kept],
+                confidence=own.confidence[chosen],
                 n_macs=own.n_macs,
-                payload_bytes=[offloads[i].payload_bytes[0] for i in np.flatnonzero(kept)],
-            )
-        for i in np.flatnonzero(~kept):
-            answers.add(
-                rows[i, None],
-                own.scores[i, None],
-                source="fallback",
-                exit="exit",
-                confidence=own.confidence[i, None],
-                n_macs=own.n_macs,
-                fault=faults[i],
+                payload_bytes=None if fault else [offloads[i].payload_bytes[0] for i in chosen],
+                fault=fault,
             )
 
     def _keep(self, entries: Sequence[Entry]) -> list[JournalError | None]:

@@ -1,0 +1,1 @@
+"""What becomes of promises when everything that can fail does."""
