@@ -24,6 +24,7 @@ def page(counts: dict[str, Any]) -> str:
         ("with another class than the tail's", f"{counts['wrong']}"),
         ("handed over again, since a kill came before the acknowledgement", f"{counts['handed_again']}"),
     ]
+    machine = describe()
     p50, p99 = counts["p50_s"], counts["p99_s"]
     names = {
         "local": "the whole network on the device",
@@ -39,14 +40,15 @@ def page(counts: dict[str, Any]) -> str:
         [
             "# Promises in a storm",
             "",
-            f'`make chaos` on {describe()["processor"]}, {describe()["cores"]} cores; a journal with sync="{counts["sync"]}", digits.',
+            f"`make chaos` on {machine['processor']}, {machine['cores']} cores; digits, a journal with"
+            f' sync="{counts["sync"]}".',
             "",
             "| | |",
             "|---|---|",
             *(f"| {name} | {value} |" for name, value in rows),
             "",
-            "Answers while the link is a black hole, every tenth of them provisional; all take turns on the same",
-            "samples:",
+            "Answers while the link is a black hole, every tenth of them provisional; they take turns on the",
+            "same samples:",
             "",
             "| answers | p50, ms | p99, ms | p99 beside local |",
             "|---|---|---|---|",
