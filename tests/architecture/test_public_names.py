@@ -75,6 +75,7 @@ PUBLIC = {
     "runtime.journal": """
         Counts Entry Journal Pending Refinement SYNCS Sync Verdict WHEN_FULL WhenFull
     """,
+    "runtime.refining": "AsyncRefiningEdge Refined RefiningEdge RefiningSettings",
     "search": """
         Budget Candidate Entry Found Results Settings Space Standing Training read_results search
     """,
