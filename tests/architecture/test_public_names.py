@@ -6,7 +6,7 @@ import pytest
 
 PUBLIC = {
     "bundle": """
-        Bundle InnerExit Layer LinearLayer PARTS Part Place Preprocessing ReluLayer SparseLinearLayer
+        Bundle InnerExit Layer LinearLayer MANIFEST PARTS Part Place Preprocessing ReluLayer SparseLinearLayer
         check_exits check_writable inner_exits part_bytes present read write
     """,
     "cli": "app main",
@@ -65,8 +65,9 @@ PUBLIC = {
         risk_figure section_page threshold_figure threshold_sweep to_json write_markdown
     """,
     "runtime": """
-        Answer ClientSecurity Edge LinkSettings MAX_MESSAGE_BYTES MODES Metrics Mode Model Network Scores
-        ServerSecurity ShapedLink TailServer edge_scores models_of scores_of serve server_scores
+        Answer ClientSecurity Edge LinkSettings MAX_BYTES_IN_FLIGHT MAX_MESSAGE_BYTES MODES Metrics Mode
+        Model Network Scores ServerSecurity ShapedLink TailServer TailSettings edge_scores models_of
+        scores_of serve server_scores
     """,
     "runtime.security": """
         ClientCredentials ClientSecurity ServerCredentials ServerSecurity TokenGuard Tokens

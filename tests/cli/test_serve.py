@@ -36,7 +36,7 @@ def test_metrics_are_at_the_announced_address_until_the_server_stops(started: Cl
         url = json.loads(process.stdout.readline())["metrics"]
         assert url.startswith("http://127.0.0.1:")
         with urlopen(url, timeout=10) as page:
-            assert b'nv_inference_request_success{model="digits.tail"} 0.0' in page.read()
+            assert b'nv_inference_request_success{model="digits.tail",version="1"} 0.0' in page.read()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
         assert process.stderr.read() == ""
@@ -59,6 +59,32 @@ def test_a_server_with_the_tail_alone_serves_it(started: Cli, bundle: Path, tmp_
     with started("serve", tmp_path, "--port", 0, "--json") as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["models"] == ["digits.tail"]
+
+
+def test_bundles_of_one_name_are_versions_of_its_models(started: Cli, bundle: Path, tmp_path: Path) -> None:
+    for name in ("manifest.json", "tail.safetensors"):
+        shutil.copy(bundle / name, tmp_path)
+    with started("serve", tmp_path, bundle, "--port", 0) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(
+            "serving digits.tail (versions 1, 2) and digits on 127.0.0.1:"
+        )
+
+
+def test_another_bundle_in_the_place_of_one_is_served_and_told_in_one_line(
+    started: Cli, bundle: Path, tmp_path: Path
+) -> None:
+    served = tmp_path / "served"
+    served.mkdir()
+    for name in ("manifest.json", "tail.safetensors"):
+        shutil.copy(bundle / name, served)
+    with started("serve", served, "--port", 0, "--json") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["versions"] == {"digits.tail": ["1"]}
+        shutil.copytree(bundle, served, dirs_exist_ok=True)  # now with the head
+        told = [process.stderr.readline() for _ in range(2)]
+    assert told == [f"read again: {served}; {name} is version 2\n" for name in ("digits.tail", "digits")]
 
 
 def test_a_port_in_use_is_one_line(offramp: Cli, bundle: Path) -> None:

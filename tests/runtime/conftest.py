@@ -16,7 +16,7 @@ from offramp import pattern, wire
 from offramp.bundle import Bundle, InnerExit, LinearLayer, Part, Preprocessing, ReluLayer, SparseLinearLayer
 from offramp.codec import FloatCodec
 from offramp.exits import ExitRule
-from offramp.runtime import TailServer, models_of
+from offramp.runtime import TailServer, TailSettings, models_of
 
 N_FEATURES, N_CLASSES = 8, 3
 TAIL_PROCESS = Path(__file__).parent / "tail_process.py"
@@ -127,8 +127,10 @@ def host(loop):
     """Starts tail servers inside this process; the address of each."""
     servers = []
 
-    def start(bundle, *, tail=None, **settings):
-        server = TailServer(models_of(bundle, tail=tail), **settings)
+    def start(bundle, *, tail=None, security=None, metrics=None, **settings):
+        server = TailServer(
+            models_of(bundle, tail=tail), TailSettings(**settings), security=security, metrics=metrics
+        )
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
         servers.append(server)
         return f"127.0.0.1:{server.port}"

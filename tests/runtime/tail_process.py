@@ -4,7 +4,7 @@ import sys
 import time
 
 from offramp import bundle as bundles
-from offramp.runtime import Network, serve
+from offramp.runtime import Network, TailSettings, serve
 
 
 def main():
@@ -20,9 +20,9 @@ def main():
     serve(
         bundle,
         tail=None if kind == "own" else slow,
-        port=int(port),
+        settings=TailSettings(port=int(port)),
         drain_s=0.3 if kind == "hangs" else 10,
-        on_ready=lambda bound: print("ready", bound, flush=True),  # noqa: T201
+        on_ready=lambda server: print("ready", server.port, flush=True),  # noqa: T201
     )
     print("drained", flush=True)  # noqa: T201
 

@@ -177,9 +177,9 @@ def test_a_second_server_on_the_same_port_says_one_line_and_fails(spawn, bundle_
     code = f"""
 from offramp import bundle
 from offramp.errors import ConfigError
-from offramp.runtime import serve
+from offramp.runtime import TailSettings, serve
 try:
-    serve(bundle.read({str(bundle_path)!r}), port={tail.port})
+    serve(bundle.read({str(bundle_path)!r}), settings=TailSettings(port={tail.port}))
 except ConfigError as error:
     print(error)
 """

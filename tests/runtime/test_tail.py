@@ -11,7 +11,7 @@ import pytest
 
 from offramp.codec import FloatCodec
 from offramp.errors import ConfigError
-from offramp.runtime import Network, ServerSecurity, TailServer, models_of
+from offramp.runtime import Network, ServerSecurity, TailServer, TailSettings, models_of
 from offramp.wire import SERVICE, InferRequest, InferResponse, ModelQuery, Parameter, Tensor, features_request
 from offramp.wire import open_inference_pb2 as oip
 
@@ -287,14 +287,14 @@ def test_a_port_in_use_is_one_clear_error(bundle, loop):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        server = TailServer(models_of(bundle), port=port)
+        server = TailServer(models_of(bundle), TailSettings(port=port))
         with pytest.raises(ConfigError, match=f"^cannot listen on 127.0.0.1:{port}: Address already in use"):
             asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "::2", "no such host"])
 def test_an_address_that_is_not_this_machines_is_one_clear_error(bundle, loop, address):
-    server = TailServer(models_of(bundle), host=address, security=ServerSecurity(insecure=True))
+    server = TailServer(models_of(bundle), TailSettings(host=address), security=ServerSecurity(insecure=True))
     with pytest.raises(ConfigError, match=r"^cannot listen on .*:0: .*; choose another host or port"):
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
 
@@ -311,4 +311,4 @@ def test_an_address_that_is_not_this_machines_is_one_clear_error(bundle, loop, a
 )
 def test_a_setting_outside_its_range_is_refused(bundle, settings, text):
     with pytest.raises(ConfigError, match=text):
-        TailServer(models_of(bundle), **settings)
+        TailServer(models_of(bundle), TailSettings(**settings))

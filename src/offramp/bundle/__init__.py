@@ -5,9 +5,10 @@ from offramp.bundle.layers import Layer, LinearLayer, ReluLayer, SparseLinearLay
 from offramp.bundle.names import PARTS, Place
 from offramp.bundle.part import Part
 from offramp.bundle.preprocessing import Preprocessing
-from offramp.bundle.store import check_exits, check_writable, part_bytes, present, read, write
+from offramp.bundle.store import MANIFEST, check_exits, check_writable, part_bytes, present, read, write
 
 __all__ = [
+    "MANIFEST",
     "PARTS",
     "Bundle",
     "InnerExit",

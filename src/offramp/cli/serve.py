@@ -1,20 +1,28 @@
 """offramp serve: the tail of a bundle, on a server."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from offramp.bundle import Bundle, check_exits, present, read
 from offramp.cli.console import note, notes_of, print_json_line, print_line
-from offramp.cli.options import BundleFolder, Threads, TokenFile
-from offramp.errors import ConfigError
-from offramp.runtime import Metrics, ServerSecurity
-from offramp.runtime import serve as serve_bundle
+from offramp.cli.options import Threads, TokenFile
+from offramp.runtime import Metrics, ServerSecurity, TailServer, TailSettings
+from offramp.runtime import serve as serve_bundles
+
+LOOK_EVERY_S = 1.0
 
 
 def serve(
-    bundle: BundleFolder,
+    bundles: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="BUNDLE...",
+            help="Folders that offramp train wrote; those of one name are its versions 1, 2 and so on.",
+            show_default=False,
+        ),
+    ],
     host: Annotated[
         str, typer.Option(help="Address to listen on; any other than loopback needs TLS, or --insecure.")
     ] = "127.0.0.1",
@@ -56,13 +64,20 @@ def serve(
             help="Address of the metrics, which have no TLS; any other than loopback needs --insecure."
         ),
     ] = "127.0.0.1",
+    reload: Annotated[
+        bool,
+        typer.Option(
+            help="Look every second whether another bundle has taken the place of one, and serve it."
+        ),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Announce the server as one line of JSON.")] = False,
 ) -> None:
-    """Serve a bundle's tail until Ctrl-C or SIGTERM; requests in flight are still answered.
+    """Serve the tails of bundles until Ctrl-C or SIGTERM; requests in flight are still answered.
 
     Speaks the Open Inference Protocol v2 over gRPC. Model NAME.tail takes features, model
-    NAME raw samples, which needs the head's file too. Certificates and tokens are read again
-    when their files change. The health service of gRPC is on the same port; its Check
+    NAME raw samples, which needs the head's file too. Certificates, tokens and
+    bundles are read again when their files change; devices with the head of the bundle
+    before are still answered. The health service of gRPC is on the same port; its Check
     needs no token.
 
     [bold]Examples[/bold]
@@ -70,6 +85,7 @@ def serve(
       offramp serve digits.bundle
       offramp serve digits.bundle --port 8001 --threads 4
       offramp serve digits.bundle --metrics-port 8002
+      offramp serve digits.bundle letters.bundle
       offramp serve digits.bundle --host 0.0.0.0 --tls-cert tls.pem --tls-key tls.key
     """
     security = ServerSecurity(tls_cert, tls_key, client_ca, token_file, insecure)
@@ -77,35 +93,37 @@ def serve(
     metrics = (
         None if metrics_port is None else Metrics(metrics_port, host=metrics_host, insecure=security.insecure)
     )
-    parts = present(bundle)
-    if "tail" not in parts:
-        raise ConfigError(f"{bundle}: no tail to serve; copy tail.safetensors into it")
-    check_exits(bundle, "tail")
-    content = read(bundle, parts=parts)
-    with notes_of("offramp.runtime.security"):
-        serve_bundle(
-            content,
-            host=host,
-            port=port,
+    settings = TailSettings(host, port, max_batch, max_wait_s)
+    with notes_of("offramp.runtime.security"), notes_of("offramp.runtime.releases"):
+        serve_bundles(
+            *bundles,
             threads=threads,
-            max_batch=max_batch,
-            max_wait_s=max_wait_s,
+            settings=settings,
             security=security,
             metrics=metrics,
-            on_ready=lambda bound: _announce(content, host, bound, security, metrics, as_json),
+            reload_s=LOOK_EVERY_S if reload else None,
+            on_ready=lambda server: _announce(server, host, security, metrics, as_json),
         )
 
 
 def _announce(
-    bundle: Bundle, host: str, port: int, security: ServerSecurity, metrics: Metrics | None, as_json: bool
+    server: TailServer, host: str, security: ServerSecurity, metrics: Metrics | None, as_json: bool
 ) -> None:
-    models = [f"{bundle.name}.tail", bundle.name] if bundle.head is not None else [f"{bundle.name}.tail"]
     if as_json:
         shown = {} if metrics is None else {"metrics": metrics.url}
-        print_json_line({"host": host, "port": port, "models": models, "security": security.words} | shown)
+        models = {"models": list(server.models), "versions": server.models}
+        print_json_line({"host": host, "port": server.port} | models | {"security": security.words} | shown)
     else:
         secured = f" with {security.words}" if security.words else ""
         shown_at = "" if metrics is None else f"; metrics at {metrics.url}"
-        print_line(f"serving {' and '.join(models)} on {host}:{port}{secured}{shown_at}")
+        print_line(f"serving {_listed(server.models)} on {host}:{server.port}{secured}{shown_at}")
     if security.exposes(host):
-        note(f"--insecure: what {host}:{port} gets and answers can be read and altered on its way")
+        note(f"--insecure: what {host}:{server.port} gets and answers can be read and altered on its way")
+
+
+def _listed(models: Mapping[str, Sequence[str]]) -> str:
+    words = [
+        name if len(versions) == 1 else f"{name} (versions {', '.join(versions)})"
+        for name, versions in models.items()
+    ]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

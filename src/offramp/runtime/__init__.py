@@ -10,9 +10,12 @@ from offramp.runtime.models import Model, models_of
 from offramp.runtime.network import Network
 from offramp.runtime.scores import Scores, edge_scores, scores_of, server_scores
 from offramp.runtime.security import ClientSecurity, ServerSecurity
-from offramp.runtime.tail import MAX_MESSAGE_BYTES, TailServer, serve
+from offramp.runtime.serving import serve
+from offramp.runtime.tail import TailServer
+from offramp.runtime.tail_settings import MAX_BYTES_IN_FLIGHT, MAX_MESSAGE_BYTES, TailSettings
 
 __all__ = [
+    "MAX_BYTES_IN_FLIGHT",
     "MAX_MESSAGE_BYTES",
     "MODES",
     "Answer",
@@ -27,6 +30,7 @@ __all__ = [
     "ServerSecurity",
     "ShapedLink",
     "TailServer",
+    "TailSettings",
     "edge_scores",
     "models_of",
     "scores_of",

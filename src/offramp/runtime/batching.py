@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from offramp.errors import OfframpError
+from offramp.runtime.metering import Computed
 from offramp.runtime.models import Compute
 from offramp.runtime.network import FloatArray
 
@@ -26,6 +27,7 @@ FAILED = "the model failed on this input; the server's log says why"
 class _Waiting:
     rows: FloatArray
     answer: Future[FloatArray] = field(default_factory=Future)
+    since: float = field(default_factory=time.monotonic)
 
 
 class Batcher:
@@ -41,6 +43,8 @@ class Batcher:
         max_batch: most rows in one call of `compute`; larger requests are cut.
         max_wait_s: how long the first caller of a batch may wait for others.
         lock: held while computing, for a `compute` that is shared with another batcher.
+        on_computed: told, in the batcher's thread and before answers are given, what each batch came to that
+            the model did not fail on.
     """
 
     def __init__(
@@ -51,12 +55,14 @@ class Batcher:
         max_batch: int,
         max_wait_s: float,
         lock: AbstractContextManager[object] | None = None,
+        on_computed: Callable[[Computed], None] = lambda batch: None,
     ) -> None:
         self._compute = compute
         self._n_outputs = n_outputs
         self._max_batch = max_batch
         self._max_wait_s = max_wait_s
         self._lock = nullcontext() if lock is None else lock
+        self._on_computed = on_computed
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         # A daemon: a `compute` that never returns must not keep the process alive after the drain.
         self._thread = threading.Thread(target=self._run, name="offramp-batcher", daemon=True)
@@ -79,7 +85,7 @@ class Batcher:
             n_callers = len(batch)
             # Skip those whose caller gave up meanwhile.
             batch = [waiting for waiting in batch if waiting.answer.set_running_or_notify_cancel()]
-            for waiting, outcome in zip(batch, self._outcomes([w.rows for w in batch]), strict=True):
+            for waiting, outcome in zip(batch, self._outcomes(batch), strict=True):
                 if isinstance(outcome, OfframpError):
                     waiting.answer.set_exception(outcome)
                 else:
@@ -105,30 +111,36 @@ class Batcher:
             n_rows += len(waiting.rows)
         return batch
 
-    def _outcomes(self, requests: Sequence[FloatArray]) -> list[FloatArray | OfframpError]:
+    def _outcomes(self, batch: Sequence[_Waiting]) -> list[FloatArray | OfframpError]:
         """Scores or an error for each request."""
-        if not requests:
+        if not batch:
             return []
         try:
-            scores = self._scores(np.concatenate(requests))
+            scores = self._scores(batch)
         except Exception:
-            if len(requests) > 1:  # find out whose rows they were
-                return [self._outcomes([rows])[0] for rows in requests]
-            logger.exception("the model failed on rows of shape %s", requests[0].shape)
+            if len(batch) > 1:  # find out whose rows they were
+                return [self._outcomes([waiting])[0] for waiting in batch]
+            logger.exception("the model failed on rows of shape %s", batch[0].rows.shape)
             return [OfframpError(FAILED)]
-        ends = np.cumsum([len(rows) for rows in requests])[:-1]
+        ends = np.cumsum([len(waiting.rows) for waiting in batch])[:-1]
         parts = np.split(scores, ends)
-        return [_finite(part, rows.shape) for part, rows in zip(parts, requests, strict=True)]
+        return [_finite(part, waiting.rows.shape) for part, waiting in zip(parts, batch, strict=True)]
 
-    def _scores(self, rows: FloatArray) -> FloatArray:
+    def _scores(self, batch: Sequence[_Waiting]) -> FloatArray:
+        rows = np.concatenate([waiting.rows for waiting in batch])
         slices = [rows[i : i + self._max_batch] for i in range(0, len(rows), self._max_batch)]
         with self._lock:
+            began = time.monotonic()
             computed = [np.asarray(self._compute(part)) for part in slices]
+            took_s = time.monotonic() - began
         for part, scores in zip(slices, computed, strict=True):
             if scores.shape != (len(part), self._n_outputs):
                 raise ValueError(f"scores of shape {scores.shape} for {len(part)} rows")
         with np.errstate(over="ignore"):
-            return np.concatenate(computed).astype(np.float32, copy=False)
+            joined = np.concatenate(computed).astype(np.float32, copy=False)
+        waited_s = sum(began - waiting.since for waiting in batch)
+        self._on_computed(Computed(len(batch), len(rows), len(slices), waited_s, took_s))
+        return joined
 
 
 def _finite(scores: FloatArray, shape: tuple[int, ...]) -> FloatArray | OfframpError:

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
-
-import grpc
-
-from offramp import wire
-from offramp.runtime.models import Model
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 OTHER = ""  # the model of requests that name none of ours: their words must not make new series
 
-_METHOD = f"/{wire.SERVICE}/ModelInfer"
 
-_Call = Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]
-
-
-@dataclass
-class Tally:
-    """Counts of one model. Durations and response bytes are those of requests that were answered.
+@dataclass(frozen=True)
+class Computed:
+    """What one batch came to.
 
     Args:
+        n_batches: calls of the model, more than one where the rows were too many for one.
+        queue_s: that its requests waited, all of them together.
+        compute_s: that it took.
+    """
+
+    n_requests: int
+    n_rows: int
+    n_batches: int
+    queue_s: float
+    compute_s: float
+
+
+@dataclass(eq=False)
+class Tally:
+    """Counts of one version of a model. Durations and response bytes are of requests that were answered.
+
+    Args:
+        model: `OTHER` for requests that name none of ours.
+        version: empty for requests that were refused before one was chosen.
         failures: by the name of the gRPC status that the caller got.
         within: requests answered within each of `BOUNDS_S` but not the one before; the last took longer.
         n_rows, n_batches: what the model computed, and in how many pieces.
+        queue_s, compute_s: that requests waited for the model, and were computed; each of a batch takes the
+            batch's time, as with Triton.
     """
 
+    model: str
+    version: str
     n_answered: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     in_flight: int = 0
@@ -41,10 +52,20 @@ class Tally:
     response_bytes: int = 0
     n_rows: int = 0
     n_batches: int = 0
+    queue_s: float = 0.0
+    compute_s: float = 0.0
 
     @property
     def duration_us(self) -> int:
         return round(self.duration_s * 1e6)
+
+    @property
+    def queue_us(self) -> int:
+        return round(self.queue_s * 1e6)
+
+    @property
+    def compute_us(self) -> int:
+        return round(self.compute_s * 1e6)
 
     def answered(self, seconds: float, n_bytes: int) -> None:
         self.n_answered += 1
@@ -55,84 +76,41 @@ class Tally:
     def failed(self, status: str) -> None:
         self.failures[status] = self.failures.get(status, 0) + 1
 
+    def computed(self, batch: Computed) -> None:
+        self.n_rows += batch.n_rows
+        self.n_batches += batch.n_batches
+        self.queue_s += batch.queue_s
+        self.compute_s += batch.compute_s * batch.n_requests
 
-class Meter(grpc.aio.ServerInterceptor):  # type: ignore[misc] # gRPC has no types
-    """Counts the calls of ModelInfer that reach it; to be the first of a server's interceptors.
 
-    What gRPC itself refuses, too large a message or one too many at once, reaches nobody and is not counted.
-    All is counted in the thread of the event loop, rows in the thread of their model: no count has two
-    writers.
+class Meter:
+    """A tally for each version of each model that a server has, in unary calls and streams alike.
+
+    What gRPC itself refuses, too large a message or one call too many at once, reaches nobody and is not
+    counted. All is counted in the thread of the event loop, but what `Tally.computed` counts in the thread of
+    its model: no count has two writers.
+
+    Attributes:
+        bytes_in_flight: that requests take now, see `Room`.
     """
 
     def __init__(self) -> None:
-        self._tallies = {OTHER: Tally()}
-        self._beginnings: list[tuple[bytes, Tally]] = []
+        self._tallies: dict[tuple[str, str], Tally] = {}
+        self.bytes_in_flight = 0
+        self.other = self.open(OTHER, "")
 
     def __iter__(self) -> Iterator[tuple[str, Tally]]:
-        return iter(list(self._tallies.items()))
+        return iter([(tally.model, tally) for tally in list(self._tallies.values())])
 
-    def counted(self, model: Model) -> Model:
-        """The same model, whose requests and rows are counted under its name."""
-        tally = self._tallies.setdefault(model.name, Tally())
-        # Its name is the first field of a request, so all requests for it begin with the same bytes.
-        self._beginnings.append((wire.InferRequest(model.name, ()).to_bytes(), tally))
+    def open(self, model: str, version: str) -> Tally:
+        """The tally of a version, from zero."""
+        tally = self._tallies[model, version] = Tally(model, version)
+        return tally
 
-        def compute(rows: Any) -> Any:
-            scores = model.compute(rows)
-            tally.n_rows += len(rows)
-            tally.n_batches += 1
-            return scores
+    def close(self, tally: Tally) -> None:
+        """Shows the tally no more: its version is gone."""
+        del self._tallies[tally.model, tally.version]
 
-        return replace(model, compute=compute)
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
-        handler = await continuation(handler_call_details)
-        if handler_call_details.method != _METHOD:
-            return handler
-        if handler.unary_unary is None:  # what TokenGuard answers with, and nothing else does
-            self._tallies[OTHER].failed("UNAUTHENTICATED")
-            return handler
-        return grpc.unary_unary_rpc_method_handler(
-            self._counting(handler.unary_unary), handler.request_deserializer, handler.response_serializer
-        )
-
-    def _counting(self, call: _Call) -> _Call:
-        async def answer(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
-            began = time.perf_counter()
-            tally = self._of(data)
-            tally.request_bytes += len(data)
-            tally.in_flight += 1
-            try:
-                response = await call(data, context)
-            except asyncio.CancelledError:  # the caller gave up, or its deadline passed
-                tally.failed("CANCELLED")
-                raise
-            except BaseException:
-                tally.failed(_status(context))
-                raise
-            else:
-                tally.answered(time.perf_counter() - began, len(response))
-                return response
-            finally:
-                tally.in_flight -= 1
-
-        return answer
-
-    def _of(self, data: bytes) -> Tally:
-        for beginning, tally in self._beginnings:
-            if data.startswith(beginning):
-                return tally
-        return self._tallies[OTHER]
-
-
-def _status(context: grpc.aio.ServicerContext) -> str:
-    """The status that a call was ended with; gRPC makes UNKNOWN of an exception that gave none."""
-    code = context.code()
-    for status in grpc.StatusCode:
-        if code in (status, status.value[0]) and status is not grpc.StatusCode.OK:
-            return str(status.name)
-    return "UNKNOWN"
+    def unchosen(self, model: str) -> Tally:
+        """The tally of requests for a model of ours that were refused before a version was chosen."""
+        return self._tallies.get((model, "")) or self.open(model, "")

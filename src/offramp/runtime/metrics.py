@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from offramp.errors import ConfigError, MissingDependencyError
-from offramp.runtime.metering import BOUNDS_S, Meter, Tally
+from offramp.runtime.metering import BOUNDS_S, Meter
 from offramp.runtime.security import ServerSecurity
 
 if TYPE_CHECKING:
@@ -115,13 +115,15 @@ class _Collector:
         self._meter = meter
 
     def collect(self) -> Iterator[Metric]:
-        return _families(list(self._meter))
+        return _families(self._meter)
 
 
-def _families(tallies: list[tuple[str, Tally]]) -> Iterator[Metric]:
+def _families(meter: Meter) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
     from prometheus_client.core import UnknownMetricFamily as Untyped
 
+    tallies = [tally for _, tally in meter]
+    labels = ["model", "version"]
     # Untyped, since as counters Prometheus' library would name them ..._total, and dashboards for Triton
     # would not find them.
     for made, name, text, attribute in (
@@ -129,27 +131,32 @@ def _families(tallies: list[tuple[str, Tally]]) -> Iterator[Metric]:
         (Untyped, "nv_inference_count", "Rows computed", "n_rows"),
         (Untyped, "nv_inference_exec_count", "Batches computed", "n_batches"),
         (Untyped, "nv_inference_request_duration_us", "Time of requests answered", "duration_us"),
+        (Untyped, "nv_inference_queue_duration_us", "Time that requests waited for the model", "queue_us"),
+        (Untyped, "nv_inference_compute_infer_duration_us", "Time in the model, of requests", "compute_us"),
         (CounterMetricFamily, "offramp_request_bytes", "Bytes of requests", "request_bytes"),
         (CounterMetricFamily, "offramp_response_bytes", "Bytes of answers", "response_bytes"),
         (GaugeMetricFamily, "offramp_requests_in_flight", "Requests not yet answered", "in_flight"),
     ):
-        family: Any = made(name, text, labels=["model"])
-        for model, tally in tallies:
-            family.add_metric([model], getattr(tally, attribute))
+        family: Any = made(name, text, labels=labels)
+        for tally in tallies:
+            family.add_metric([tally.model, tally.version], getattr(tally, attribute))
         yield family
 
-    failures = Untyped("nv_inference_request_failure", "Requests refused", labels=["model", "reason"])
-    for model, tally in tallies:
+    held = "Bytes that requests take until their answers are sent"
+    yield GaugeMetricFamily("offramp_bytes_in_flight", held, value=meter.bytes_in_flight)
+
+    failures = Untyped("nv_inference_request_failure", "Requests refused", labels=[*labels, "reason"])
+    for tally in tallies:
         for reason, n in dict(tally.failures).items():
-            failures.add_metric([model, reason], n)
+            failures.add_metric([tally.model, tally.version, reason], n)
     yield failures
 
     name = "offramp_request_duration_seconds"
-    durations = HistogramMetricFamily(name, "Time of requests answered", labels=["model"])
+    durations = HistogramMetricFamily(name, "Time of requests answered", labels=labels)
     edges = [*map(str, BOUNDS_S), "+Inf"]
-    for model, tally in tallies:
+    for tally in tallies:
         buckets = list(zip(edges, accumulate(tally.within), strict=True))
-        durations.add_metric([model], buckets, tally.duration_s)
+        durations.add_metric([tally.model, tally.version], buckets, tally.duration_s)
     yield durations
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from offramp import wire
 from offramp.bundle import Bundle
+from offramp.codec import Codec
 from offramp.errors import ConfigError
 from offramp.runtime.cascade import Cascade, inner_ways
 from offramp.runtime.network import FloatArray, Network
@@ -23,24 +24,35 @@ class Model:
     """What a server answers for under one name.
 
     Args:
+        bundle: the name of the bundle it is from, whose models have their versions in common.
         metadata: its name, and the tensors it reads and writes.
         read: the rows (n_rows, ...) that a request holds; WireError or DataError where it holds no such rows.
         compute: scores (n_rows, n_classes) of rows; any callable on arrays, and it may fail.
         n_classes: scores in a row.
         head_digest: the head whose features it understands.
+        codec: how features come, beside plain floats.
         row_bytes: of the largest form in which one row may come.
+        row_values: float32 values that `read` makes of one row.
     """
 
+    bundle: str
     metadata: wire.ModelMetadata
     read: Callable[[wire.InferRequest], FloatArray]
     compute: Compute
     n_classes: int
     head_digest: str
+    codec: Codec
     row_bytes: int
+    row_values: int
 
     @property
     def name(self) -> str:
         return self.metadata.name
+
+    @property
+    def understands(self) -> tuple[str, str, str]:
+        """What a device must have in common with it: the digest of the head, name and digest of the codec."""
+        return self.head_digest, self.codec.name, self.codec.digest
 
 
 def tail_model_name(bundle: Bundle) -> str:
@@ -84,7 +96,7 @@ def _tail_model(bundle: Bundle, tail: Compute) -> Model:
         return wire.read_features(request, n_features=n_features, codec=bundle.codec)
 
     features = wire.TensorSpec("features", "FP32", (-1, n_features))
-    return _model(bundle, tail_model_name(bundle), features, read, tail, row_bytes=4 * n_features)
+    return _model(bundle, tail_model_name(bundle), features, read, tail, 4 * n_features, n_features)
 
 
 def _whole_model(bundle: Bundle, before: Sequence[Network], tail: Compute) -> Model:
@@ -102,7 +114,7 @@ def _whole_model(bundle: Bundle, before: Sequence[Network], tail: Compute) -> Mo
 
     sample = wire.TensorSpec("sample", datatype, (-1, *preprocessing.shape))
     row_bytes = int(np.prod(preprocessing.shape)) * np.dtype(preprocessing.dtype).itemsize
-    return _model(bundle, bundle.name, sample, read, compute, row_bytes=row_bytes)
+    return _model(bundle, bundle.name, sample, read, compute, row_bytes, preprocessing.n_features)
 
 
 def _model(
@@ -111,10 +123,20 @@ def _model(
     reads: wire.TensorSpec,
     read: Callable[[wire.InferRequest], FloatArray],
     compute: Compute,
-    *,
     row_bytes: int,
+    row_values: int,
 ) -> Model:
     n_classes = len(bundle.classes)
     scores = wire.TensorSpec("scores", "FP32", (-1, n_classes))
     metadata = wire.ModelMetadata(name, inputs=(reads,), outputs=(scores,))
-    return Model(metadata, read, compute, n_classes, bundle.features_digest, row_bytes)
+    return Model(
+        bundle=bundle.name,
+        metadata=metadata,
+        read=read,
+        compute=compute,
+        n_classes=n_classes,
+        head_digest=bundle.features_digest,
+        codec=bundle.codec,
+        row_bytes=row_bytes,
+        row_values=row_values,
+    )

@@ -3,56 +3,57 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import grpc
 
 from offramp import __version__, wire
-from offramp.errors import InputError, OfframpError, WireError
-from offramp.runtime.batching import Batcher
-from offramp.runtime.models import Model
+from offramp.errors import WireError
+from offramp.runtime.catalog import Catalog, Served
+from offramp.runtime.metering import Meter
 from offramp.runtime.network import FloatArray
+from offramp.runtime.passage import Observer, Passage
+from offramp.runtime.refusals import RefusalError, told
+from offramp.runtime.room import Room
 from offramp.runtime.stream import stream_of
 
 _T = TypeVar("_T")
 
-logger = logging.getLogger(__name__)
-
-_MAX_DETAILS = 500  # characters: a message may quote what the client sent, and travels as a header
+INFER, STREAM = "ModelInfer", "ModelStreamInfer"
 
 # Larger requests are read in a thread: the event loop has other callers. For smaller ones that costs more
 # time than the reading.
 _LARGE_BYTES = 16 * 1024
 
 
-@dataclass(frozen=True)
-class Served:
-    """A model and the batcher that computes for it."""
-
-    model: Model
-    batcher: Batcher
-
-
-class _RefusalError(Exception):
-    def __init__(self, status: grpc.StatusCode, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 class Service:
-    """Answers for some models.
+    """Answers for the models of a catalog.
 
     Args:
-        served: by model name.
-        is_ready: whether new work is welcome.
+        room: for requests.
+        observers: told of each request once it has ended.
+        is_ready: whether new work is welcome, as ServerReady and ModelReady say.
+        is_open: whether new work is taken.
     """
 
-    def __init__(self, served: Mapping[str, Served], is_ready: Callable[[], bool]) -> None:
-        self._served = served
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        meter: Meter,
+        room: Room,
+        observers: Sequence[Observer],
+        is_ready: Callable[[], bool],
+        is_open: Callable[[], bool],
+    ) -> None:
+        self._catalog = catalog
+        self._meter = meter
+        self._room = room
+        self._observers = observers
         self._is_ready = is_ready
+        self._is_open = is_open
 
     def handler(self) -> grpc.GenericRpcHandler:
         """What a gRPC server registers. No generated service: its name belongs to the protocol, see wire."""
@@ -62,13 +63,13 @@ class Service:
             "ServerMetadata": self._server_metadata,
             "ModelReady": self._model_ready,
             "ModelMetadata": self._model_metadata,
-            "ModelInfer": self._model_infer,
         }
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(_with_status(call)) for name, call in calls.items()
         }
-        stream = stream_of(self._stream_answer, self._is_ready)
-        handlers["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(stream)
+        handlers[INFER] = grpc.unary_unary_rpc_method_handler(self._infer)
+        stream = stream_of(self._stream_answer, self._is_open)
+        handlers[STREAM] = grpc.stream_stream_rpc_method_handler(stream)
         return grpc.method_handlers_generic_handler(wire.SERVICE, handlers)
 
     async def _server_live(self, _: bytes) -> bytes:
@@ -82,46 +83,84 @@ class Service:
 
     async def _model_ready(self, data: bytes) -> bytes:
         query = wire.ModelQuery.from_bytes(data)
-        self._find(query.name, query.version)
+        self._catalog.find(query.name, query.version)
         return wire.ready_response(self._is_ready())
 
     async def _model_metadata(self, data: bytes) -> bytes:
         query = wire.ModelQuery.from_bytes(data)
-        return self._find(query.name, query.version).model.metadata.to_bytes()
+        return self._catalog.metadata(query.name, query.version).to_bytes()
 
-    async def _model_infer(self, data: bytes) -> bytes:
-        large = len(data) > _LARGE_BYTES
-        request, served, rows = await _run(self._read, data, in_thread=large)
-        scores = await asyncio.wrap_future(served.batcher.submit(rows))
-        response = wire.InferResponse(
-            request.model_name, (wire.Tensor("scores", scores),), model_version="1", id=request.id
-        )
-        return await _run(_checked_bytes, response, request, in_thread=large)
-
-    async def _stream_answer(self, data: bytes) -> bytes:
+    async def _infer(self, data: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        passage = self._passage(data, context)
+        context.add_done_callback(lambda _: self._room.leave(passage))  # once the answer is sent
         try:
-            return wire.stream_response(await self._model_infer(data))
-        except Exception as error:  # noqa: BLE001 (told to the client, and to the log where it is our bug)
-            status, message = _told(error)
-            return wire.stream_error(f"{status.name}: {message}", data)
+            return await self._answered(data, passage)
+        except Exception as error:
+            await context.abort(*self._failed(passage, error))
+            raise AssertionError("abort always raises") from error
 
-    def _read(self, data: bytes) -> tuple[wire.InferRequest, Served, FloatArray]:
-        request = wire.InferRequest.from_bytes(data)
-        wire.verify_request(request)  # before all else, which would only say what the damage looks like
-        served = self._find(request.model_name, request.model_version)
-        _check_head(request, served.model)
-        _check_outputs(request)
-        return request, served, served.model.read(request)
+    @asynccontextmanager
+    async def _stream_answer(self, data: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+        passage = self._passage(data, context)
+        try:
+            try:
+                said = wire.stream_response(await self._answered(data, passage))
+            except Exception as error:  # noqa: BLE001 (told to the client, and to the log where it is our bug)
+                status, message = self._failed(passage, error)
+                said = wire.stream_error(f"{status.name}: {message}", data)
+            yield said
+        finally:
+            self._room.leave(passage)
 
-    def _find(self, name: str, version: str) -> Served:
-        served = self._served.get(name)
-        if served is None:
-            known = ", ".join(repr(known) for known in self._served)
-            raise _RefusalError(grpc.StatusCode.NOT_FOUND, f"no model {name!r} here; there is {known}")
-        if version not in ("", "1"):
-            raise _RefusalError(
-                grpc.StatusCode.NOT_FOUND, f"model {name!r} has no version {version!r}; ask for '1' or none"
-            )
+    def _passage(self, data: bytes, context: grpc.aio.ServicerContext) -> Passage:
+        return Passage(len(data), self._meter.other, context.invocation_metadata())
+
+    async def _answered(self, data: bytes, passage: Passage) -> bytes:
+        try:
+            response = await self._response(data, passage)
+        except asyncio.CancelledError:  # the caller gave up, or its deadline passed
+            self._ended(passage, "CANCELLED")
+            raise
+        passage.response_bytes = len(response)
+        self._ended(passage, "OK")
+        return response
+
+    def _failed(self, passage: Passage, error: Exception) -> tuple[grpc.StatusCode, str]:
+        status, message = told(error)
+        self._ended(passage, status.name)
+        return status, message
+
+    def _ended(self, passage: Passage, status: str) -> None:
+        passage.end(status)
+        for observer in self._observers:
+            observer(passage)
+
+    async def _response(self, data: bytes, passage: Passage) -> bytes:
+        self._room.take(passage, len(data))
+        large = len(data) > _LARGE_BYTES
+        request = await _run(_verified, data, in_thread=large)
+        passage.id = request.id
+        served = self._found(request, passage)
+        with self._catalog.used(served):
+            _check_outputs(request)
+            self._room.take(passage, _further_bytes(request, served))
+            rows = await _run(served.model.read, request, in_thread=large)
+            passage.n_rows = len(rows)
+            passage.stage_done()
+            scores = await asyncio.wrap_future(served.batcher.submit(rows))
+            passage.stage_done()
+            response = await _run(_checked_bytes, request, served.version, scores, in_thread=large)
+            passage.stage_done()
+            return response
+
+    def _found(self, request: wire.InferRequest, passage: Passage) -> Served:
+        try:
+            served = self._catalog.find_for(request)
+        except RefusalError:
+            if request.model_name in self._catalog:
+                passage.tally = self._meter.unchosen(request.model_name)
+            raise
+        passage.tally = served.tally
         return served
 
 
@@ -129,18 +168,23 @@ async def _run(call: Callable[..., _T], *args: object, in_thread: bool) -> _T:
     return await asyncio.to_thread(call, *args) if in_thread else call(*args)
 
 
-def _checked_bytes(response: wire.InferResponse, request: wire.InferRequest) -> bytes:
+def _verified(data: bytes) -> wire.InferRequest:
+    request = wire.InferRequest.from_bytes(data)
+    wire.verify_request(request)  # before all else, which would only say what the damage looks like
+    return request
+
+
+def _further_bytes(request: wire.InferRequest, served: Served) -> int:
+    """What a request takes beside its message: its rows as float32, and their scores."""
+    n_rows = max((len(tensor.array) for tensor in request.inputs), default=0)
+    return 4 * n_rows * (served.model.row_values + served.model.n_classes)
+
+
+def _checked_bytes(request: wire.InferRequest, version: str, scores: FloatArray) -> bytes:
+    response = wire.InferResponse(
+        request.model_name, (wire.Tensor("scores", scores),), model_version=version, id=request.id
+    )
     return wire.checked_response(response, request).to_bytes()
-
-
-def _check_head(request: wire.InferRequest, model: Model) -> None:
-    digest = request.parameters.get("head_digest", model.head_digest)
-    if digest != model.head_digest:
-        raise _RefusalError(
-            grpc.StatusCode.FAILED_PRECONDITION,
-            f"features of head {str(digest)[:12]!r}; this tail understands head {model.head_digest[:12]!r},"
-            " deploy both from one bundle",
-        )
 
 
 def _check_outputs(request: wire.InferRequest) -> None:
@@ -156,21 +200,7 @@ def _with_status(
         try:
             return await call(data)
         except Exception as error:
-            await context.abort(*_told(error))
+            await context.abort(*told(error))
             raise AssertionError("abort always raises") from error
 
     return answer
-
-
-def _told(error: Exception) -> tuple[grpc.StatusCode, str]:
-    """What the client gets to know of an error."""
-    if isinstance(error, _RefusalError):
-        status, message = error.status, str(error)
-    elif isinstance(error, WireError | InputError):
-        status, message = grpc.StatusCode.INVALID_ARGUMENT, str(error)
-    elif isinstance(error, OfframpError):
-        status, message = grpc.StatusCode.INTERNAL, str(error)
-    else:  # our own bug: its text is for the log, not for the network
-        logger.error("a call failed", exc_info=error)
-        status, message = grpc.StatusCode.INTERNAL, "the server failed; its log says why"
-    return status, message[:_MAX_DETAILS]

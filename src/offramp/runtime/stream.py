@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
 import grpc
@@ -11,6 +12,7 @@ import grpc
 MAX_IN_FLIGHT = 16  # requests of one stream; another is read when an answer has gone out
 _LOOK_EVERY_S = 0.25  # how soon a silent stream sees that the server stops
 
+Answer = Callable[[bytes, grpc.aio.ServicerContext], AbstractAsyncContextManager[bytes]]
 Stream = Callable[[object, grpc.aio.ServicerContext], Awaitable[None]]
 
 
@@ -19,27 +21,27 @@ class _End(Enum):
     SERVER_STOPS = 2
 
 
-def stream_of(answer: Callable[[bytes], Awaitable[bytes]], is_ready: Callable[[], bool]) -> Stream:
+def stream_of(answer: Answer, is_open: Callable[[], bool]) -> Stream:
     """A call that answers each of its messages, in the order in which answers are done.
 
     Where the server stops, it reads no more, answers what it has read, and ends with UNAVAILABLE.
 
     Args:
-        answer: a message to its answer; raises nothing.
-        is_ready: whether new work is welcome.
+        answer: a message to its answer, for as long as it takes to send; raises nothing.
+        is_open: whether new work is taken.
     """
 
     async def stream(_: object, context: grpc.aio.ServicerContext) -> None:
         free, writing = asyncio.Semaphore(MAX_IN_FLIGHT), asyncio.Lock()
 
         async def reply(data: bytes) -> None:
-            said = await answer(data)
-            async with writing:  # gRPC takes one at a time, and none while the client does not read
+            # gRPC takes one at a time, and none while the client does not read.
+            async with answer(data, context) as said, writing:
                 await context.write(said)
             free.release()
 
         async with asyncio.TaskGroup() as replies:
-            while not isinstance(data := await _next(context, free, is_ready), _End):
+            while not isinstance(data := await _next(context, free, is_open), _End):
                 replies.create_task(reply(data))
         if data is _End.SERVER_STOPS:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the server stops; ask another one, or later")
@@ -48,12 +50,12 @@ def stream_of(answer: Callable[[bytes], Awaitable[bytes]], is_ready: Callable[[]
 
 
 async def _next(
-    context: grpc.aio.ServicerContext, free: asyncio.Semaphore, is_ready: Callable[[], bool]
+    context: grpc.aio.ServicerContext, free: asyncio.Semaphore, is_open: Callable[[], bool]
 ) -> bytes | _End:
     """The next message, once there is room for it."""
     reading = asyncio.create_task(_read(context, free))
     try:
-        while is_ready():
+        while is_open():
             done, _ = await asyncio.wait({reading}, timeout=_LOOK_EVERY_S)
             if done:
                 return reading.result()

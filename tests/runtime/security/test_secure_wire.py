@@ -12,7 +12,7 @@ import pytest
 from offramp import wire
 from offramp.codec import FloatCodec
 from offramp.errors import ConfigError, TailRefusedError, TailUnreachableError
-from offramp.runtime import ClientSecurity, Edge, Network, ServerSecurity, TailServer, models_of
+from offramp.runtime import ClientSecurity, Edge, Network, ServerSecurity, TailServer, TailSettings, models_of
 from offramp.runtime.client import TailClient
 
 TOKEN, OTHER_TOKEN = "a-token-of-this-line-1", "a-token-of-this-line-2"
@@ -197,7 +197,7 @@ def test_a_server_that_others_could_reach_is_refused_without_tls(bundle):
     with pytest.raises(
         ConfigError, match=r"^'0\.0\.0\.0' can be reached from elsewhere and there is no TLS;"
     ):
-        TailServer(models_of(bundle), host="0.0.0.0")
+        TailServer(models_of(bundle), TailSettings(host="0.0.0.0"))
 
 
 def test_a_token_is_not_sent_across_a_network_in_the_clear(files):
