@@ -11,6 +11,15 @@ from offramp.wire.features import (
 )
 from offramp.wire.infer import InferRequest, InferResponse
 from offramp.wire.parameters import Parameter
+from offramp.wire.report import (
+    FLEET_SERVICE,
+    LATENCY_BOUNDS_S,
+    MAX_ERROR_CHARACTERS,
+    MAX_EXITS,
+    MAX_REPORT_BYTES,
+    NAME_PATTERN,
+    EdgeReport,
+)
 from offramp.wire.server import (
     ModelMetadata,
     ModelQuery,
@@ -26,7 +35,14 @@ from offramp.wire.tensors import Tensor
 SERVICE = "inference.GRPCInferenceService"
 
 __all__ = [
+    "FLEET_SERVICE",
+    "LATENCY_BOUNDS_S",
+    "MAX_ERROR_CHARACTERS",
+    "MAX_EXITS",
+    "MAX_REPORT_BYTES",
+    "NAME_PATTERN",
     "SERVICE",
+    "EdgeReport",
     "InferRequest",
     "InferResponse",
     "ModelMetadata",
