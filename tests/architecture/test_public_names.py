@@ -65,14 +65,15 @@ PUBLIC = {
         risk_figure section_page threshold_figure threshold_sweep to_json write_markdown
     """,
     "runtime": """
-        Answer ClientSecurity Edge LinkSettings MAX_BYTES_IN_FLIGHT MAX_MESSAGE_BYTES MODES Metrics Mode
-        Model Network Scores ServerSecurity ShapedLink TailServer TailSettings edge_scores models_of
+        Answer ClientSecurity Edge Fleet LinkSettings MAX_BYTES_IN_FLIGHT MAX_MESSAGE_BYTES MODES Metrics
+        Mode Model Network Scores ServerSecurity ShapedLink TailServer TailSettings edge_scores models_of
         scores_of serve server_scores
     """,
     "runtime.security": """
         ClientCredentials ClientSecurity ServerCredentials ServerSecurity TokenGuard Tokens
     """,
     "runtime.channel": "HELD_BYTES Held Lane LinkSettings",
+    "runtime.fleet": "Dashboard EdgeTally Fleet REPORT_EVERY_S Reporter Seen",
     "runtime.journal": """
         Counts Entry Journal Pending Refinement SYNCS Sync Verdict WHEN_FULL WhenFull
     """,
@@ -87,7 +88,8 @@ PUBLIC = {
     """,
     "system": "AUTO",
     "wire": """
-        InferRequest InferResponse ModelMetadata ModelQuery Parameter SERVICE ServerMetadata Tensor
+        EdgeReport FLEET_SERVICE InferRequest InferResponse LATENCY_BOUNDS_S MAX_ERROR_CHARACTERS MAX_EXITS
+        MAX_REPORT_BYTES ModelMetadata ModelQuery NAME_PATTERN Parameter SERVICE ServerMetadata Tensor
         TensorSpec checked_request checked_response features_request goes_with joined live_response
         read_features read_ready read_samples read_scores ready_response stream_error stream_response
         verify_request verify_response

@@ -1,4 +1,6 @@
+import importlib
 import json
+import re
 import shutil
 import signal
 import socket
@@ -9,6 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
+command = importlib.import_module("offramp.cli.serve")
 Cli = Callable[..., Any]
 
 
@@ -40,6 +43,38 @@ def test_metrics_are_at_the_announced_address_until_the_server_stops(started: Cl
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
         assert process.stderr.read() == ""
+
+
+def test_the_dashboard_is_announced_for_scripts_and_people(started: Cli, bundle: Path) -> None:
+    options = ("--port", 0, "--dashboard", "--metrics-port", 0)
+    with started("serve", bundle, *options, "--json") as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        assert told["dashboard"] == told["metrics"].removesuffix("metrics")
+        with urlopen(told["dashboard"], timeout=10) as page:
+            assert b"<title>offramp</title>" in page.read()
+    with started("serve", bundle, *options) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline().rstrip()
+        assert re.search(r"; metrics at (http://127\.0\.0\.1:\d+/)metrics, dashboard at \1$", line), line
+
+
+def test_a_dashboard_alone_is_at_its_usual_port(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    ports = list[int]()
+    monkeypatch.setattr(command, "Metrics", lambda port, **_: ports.append(port))
+    monkeypatch.setattr(
+        command, "serve_bundles", lambda *_, **settings: ports.append(bool(settings["fleet"]))
+    )
+    assert cli("serve", bundle, "--dashboard").status == 0
+    assert cli("serve", bundle).status == 0
+    assert ports == [8002, True, False]
+
+
+def test_a_dashboard_that_others_reach_is_refused_in_one_line(cli: Cli, bundle: Path) -> None:
+    outcome = cli("serve", bundle, "--dashboard", "--metrics-host", "0.0.0.0")
+    assert outcome.error.startswith("metrics on '0.0.0.0' can be reached from elsewhere and have no TLS;")
 
 
 def test_metrics_that_others_reach_are_refused_in_one_line_with_tls_too(

@@ -118,6 +118,13 @@ def run(
             " many samples; 0 does not watch.",
         ),
     ] = 1_000_000,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Of this device, which then reports what it does to the tail, for serve --dashboard.",
+            show_default="no reports",
+        ),
+    ] = None,
     threads: Threads = 1,
     ca: Annotated[
         Path | None,
@@ -151,6 +158,7 @@ def run(
       offramp run digits.bundle --tail localhost:8001 --data digits
       offramp run digits.bundle --mode local --data digits --limit 3
       offramp run digits.bundle --tail localhost:8001 --data digits --batch 64
+      offramp run digits.bundle --tail localhost:8001 --data digits --name line-4
       offramp run digits.bundle --tail localhost:8001 --refine --journal edge.journal
       camera | offramp run model.bundle --tail server:8001 --ca ca.pem --token-file token
     """
@@ -167,6 +175,7 @@ def run(
         "security": security,
         "threads": threads,
         "drift_alarm_every": drift_alarm_every,
+        "name": name,
     }
 
     def answers() -> Direct | Refining:

@@ -8,10 +8,12 @@ import typer
 
 from offramp.cli.console import note, notes_of, print_json_line, print_line
 from offramp.cli.options import Threads, TokenFile
-from offramp.runtime import Metrics, ServerSecurity, TailServer, TailSettings
+from offramp.runtime import Fleet, Metrics, ServerSecurity, TailServer, TailSettings
 from offramp.runtime import serve as serve_bundles
 
 LOOK_EVERY_S = 1.0
+
+DASHBOARD_PORT = 8002
 
 
 def serve(
@@ -61,7 +63,8 @@ def serve(
     metrics_host: Annotated[
         str,
         typer.Option(
-            help="Address of the metrics, which have no TLS; any other than loopback needs --insecure."
+            help="Address of metrics and dashboard, which have no TLS; any other than loopback needs"
+            " --insecure."
         ),
     ] = "127.0.0.1",
     reload: Annotated[
@@ -70,6 +73,13 @@ def serve(
             help="Look every second whether another bundle has taken the place of one, and serve it."
         ),
     ] = True,
+    dashboard: Annotated[
+        bool,
+        typer.Option(
+            "--dashboard",
+            help="Take the reports of edges and show them on a live page, at --metrics-port or 8002.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Announce the server as one line of JSON.")] = False,
 ) -> None:
     """Serve the tails of bundles until Ctrl-C or SIGTERM; requests in flight are still answered.
@@ -86,12 +96,18 @@ def serve(
       offramp serve digits.bundle --port 8001 --threads 4
       offramp serve digits.bundle --metrics-port 8002
       offramp serve digits.bundle letters.bundle
+      offramp serve digits.bundle --dashboard
       offramp serve digits.bundle --host 0.0.0.0 --tls-cert tls.pem --tls-key tls.key
     """
     security = ServerSecurity(tls_cert, tls_key, client_ca, token_file, insecure)
     security.check_host(host)
+    fleet = Fleet() if dashboard else None
+    if dashboard and metrics_port is None:
+        metrics_port = DASHBOARD_PORT
     metrics = (
-        None if metrics_port is None else Metrics(metrics_port, host=metrics_host, insecure=security.insecure)
+        None
+        if metrics_port is None
+        else Metrics(metrics_port, host=metrics_host, insecure=security.insecure, fleet=fleet)
     )
     settings = TailSettings(host, port, max_batch, max_wait_s)
     with notes_of("offramp.runtime.security"), notes_of("offramp.runtime.releases"):
@@ -101,6 +117,7 @@ def serve(
             settings=settings,
             security=security,
             metrics=metrics,
+            fleet=fleet,
             reload_s=LOOK_EVERY_S if reload else None,
             on_ready=lambda server: _announce(server, host, security, metrics, as_json),
         )
@@ -110,12 +127,16 @@ def _announce(
     server: TailServer, host: str, security: ServerSecurity, metrics: Metrics | None, as_json: bool
 ) -> None:
     if as_json:
-        shown = {} if metrics is None else {"metrics": metrics.url}
+        shown = {"metrics": metrics.url} if metrics else {}
+        if metrics and metrics.dashboard_url:
+            shown["dashboard"] = metrics.dashboard_url
         models = {"models": list(server.models), "versions": server.models}
         print_json_line({"host": host, "port": server.port} | models | {"security": security.words} | shown)
     else:
         secured = f" with {security.words}" if security.words else ""
-        shown_at = "" if metrics is None else f"; metrics at {metrics.url}"
+        shown_at = f"; metrics at {metrics.url}" if metrics else ""
+        if metrics and metrics.dashboard_url:
+            shown_at += f", dashboard at {metrics.dashboard_url}"
         print_line(f"serving {_listed(server.models)} on {host}:{server.port}{secured}{shown_at}")
     if security.exposes(host):
         note(f"--insecure: what {host}:{server.port} gets and answers can be read and altered on its way")

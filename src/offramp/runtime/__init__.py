@@ -4,6 +4,7 @@ from offramp.runtime.answer import Answer
 from offramp.runtime.channel import LinkSettings
 from offramp.runtime.device import MODES, Mode
 from offramp.runtime.edge import Edge
+from offramp.runtime.fleet import Fleet
 from offramp.runtime.link import ShapedLink
 from offramp.runtime.metrics import Metrics
 from offramp.runtime.models import Model, models_of
@@ -21,6 +22,7 @@ __all__ = [
     "Answer",
     "ClientSecurity",
     "Edge",
+    "Fleet",
     "LinkSettings",
     "Metrics",
     "Mode",

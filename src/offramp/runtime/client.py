@@ -27,6 +27,7 @@ from offramp.runtime.tail_counts import TailCounts, Tally
 __all__ = ["MAX_MESSAGE_BYTES", "TailClient"]
 
 _ADDRESS = re.compile(r"([^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
+REPORT_DEADLINE_S = 2.0
 _NO_CHECKS_IN_A_ROW = 10  # more than damage ever takes away, one after the other
 
 
@@ -135,6 +136,25 @@ class TailClient:
                 return False
         with self._lock:
             self._breaker.answered()
+        return True
+
+    def report(self, data: bytes) -> bool:
+        """Hands an `EdgeReport` over, in at most REPORT_DEADLINE_S; False where the server takes none.
+
+        Neither waits for a tail that is left alone nor says anything about it: no answer hangs on a report.
+
+        Raises:
+            PeerError: it did not arrive, or was refused.
+        """
+        with self._lines[0].connection() as connection:
+            try:
+                connection.report(data, timeout=REPORT_DEADLINE_S, metadata=self._credentials.metadata())
+            except grpc.RpcError as error:
+                if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                    return False
+                raise peer_error(
+                    error, tail=self._address, deadline_s=REPORT_DEADLINE_S, encrypted=self._encrypted
+                ) from error
         return True
 
     def close(self) -> None:

@@ -43,6 +43,7 @@ class Connection:
         self.infer, self.model_ready = (
             self._channel.unary_unary(f"/{wire.SERVICE}/{name}") for name in ("ModelInfer", "ModelReady")
         )
+        self.report = self._channel.unary_unary(f"/{wire.FLEET_SERVICE}/Report")
         self.credentials = credentials
         self.since_s = time.monotonic()
         self.has_answered = False

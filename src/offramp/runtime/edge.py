@@ -13,8 +13,10 @@ from offramp.errors import ConfigError, PeerError
 from offramp.runtime.answer import Answer, Answers
 from offramp.runtime.client import TailClient
 from offramp.runtime.device import Device, Mode, Unsure
+from offramp.runtime.fleet import REPORT_EVERY_S, EdgeTally, Reporter
 from offramp.runtime.offload import Offloads
 from offramp.runtime.security import ClientSecurity
+from offramp.wire import EdgeReport
 
 
 class Edge:
@@ -33,10 +35,14 @@ class Edge:
         drift_alarm_every: in mode "split+exit" each exit whose rule has a profile is watched: its confidences
             in the samples that come to it are held against those of calibration. A false alarm of an exit
             comes once in so many of its samples, on average and at most; 0 for no watch.
+        name: of this device, under which it reports to the tail what it has done, for a page that shows all
+            edges; None sends nothing.
+        report_every_s: seconds between two reports; no answer waits for one.
 
     Raises:
         ConfigError: an unknown mode, a part that the mode needs, a missing or malformed address, a negative
-            `drift_alarm_every`, files of `security` that cannot be used, or a token sent in the clear.
+            `drift_alarm_every`, files of `security` that cannot be used, a token sent in the clear, a name
+            that cannot be one, or in mode "local" any, as nothing is sent there.
     """
 
     def __init__(
@@ -49,16 +55,24 @@ class Edge:
         security: ClientSecurity | None = None,
         threads: int = 1,
         drift_alarm_every: int = 1_000_000,
+        name: str | None = None,
+        report_every_s: float = REPORT_EVERY_S,
     ) -> None:
         self._device = Device(bundle, mode, threads=threads, drift_alarm_every=drift_alarm_every)
         if mode != "local" and tail is None:
             raise ConfigError(f"mode {mode!r} needs a tail; give tail='host:port', or use mode 'local'")
+        if mode == "local" and name is not None:
+            raise ConfigError(f"edge {name!r} in mode 'local' has nobody to report to; leave out the name")
         self._bundle = bundle
+        self._tally = None if name is None else EdgeTally(name, bundle, mode)
         self._offloads = None if mode == "local" else Offloads(bundle, raw=mode == "remote")
         self._client = (
             TailClient(tail, deadline_s=deadline_s, security=security) if tail and mode != "local" else None
         )
         self._closed = False
+        self._reporter = None
+        if self._tally and self._client:
+            self._reporter = Reporter(self._report, self._client.report, every_s=report_every_s)
 
     @property
     def mode(self) -> Mode:
@@ -112,12 +126,17 @@ class Edge:
             unsure = self._device.decide(raw, answers)
             if unsure is not None:
                 self._ask(unsure, answers)
-            answered += answers.in_order()
+            given = answers.in_order()
+            if self._tally is not None:
+                self._tally.answered(given)
+            answered += given
         return answered
 
     def close(self) -> None:
         """Ends the connection; closing twice is fine."""
         self._closed = True
+        if self._reporter is not None:
+            self._reporter.close()
         if self._client is not None:
             self._client.close()
 
@@ -126,6 +145,13 @@ class Edge:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _report(self, stopped: bool) -> EdgeReport:
+        assert self._tally is not None, "only an edge with a name reports"
+        assert self._client is not None, "likewise"
+        return self._tally.report(
+            n_refused=self._client.counts.not_taken, n_drift_alarms=self.drift_alarms, stopped=stopped
+        )
 
     def _ask(self, unsure: Unsure, answers: Answers) -> None:
         """The tail's answers to these samples, or the exit's where that fails."""
@@ -138,6 +164,8 @@ class Edge:
             )
         except PeerError as error:
             if unsure.own is None:
+                if self._tally is not None:
+                    self._tally.failed(offload.payload_bytes, error)
                 raise
             own = unsure.own()
             answers.add(

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from offramp.errors import ConfigError, MissingDependencyError
+from offramp.errors import MissingDependencyError
+from offramp.runtime.fleet import Dashboard, Fleet
+from offramp.runtime.listener import Listener, Page
 from offramp.runtime.metering import BOUNDS_S, Meter
-from offramp.runtime.security import ServerSecurity
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 PATH = "/metrics"
-_TIMEOUT_S = 5.0  # of a connection that says nothing
 
 
 class Metrics:
@@ -26,31 +23,42 @@ class Metrics:
     Args:
         port: 0 takes any free one.
         host: the page has no TLS and asks for no token, so only loopback, or any address with `insecure`.
+        fleet: shown on a page for people too, at /.
 
     Raises:
         ConfigError: a port outside its range, or a host that would be reachable from elsewhere.
         MissingDependencyError: prometheus_client is not installed.
     """
 
-    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", insecure: bool = False) -> None:
-        if not 0 <= port <= 65535:
-            raise ConfigError(f"metrics port {port}; use 1 to 65535, or 0 for any free one")
-        if not insecure and ServerSecurity().exposes(host):
-            raise ConfigError(
-                f"metrics on {host!r} can be reached from elsewhere and have no TLS; listen on 127.0.0.1,"
-                " where a collector on this machine reads them, or say --insecure in a network that you trust"
-            )
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        insecure: bool = False,
+        fleet: Fleet | None = None,
+    ) -> None:
         self.meter = Meter()
-        self._host = host
-        self._port = port
-        self._page = _page_of(self.meter)
-        self._listener: ThreadingHTTPServer | None = None
-        self._thread: threading.Thread | None = None
+        routes = {PATH: _page_of(self.meter)}
+        dashboard = None if fleet is None else Dashboard(fleet, self.meter)
+        self._listener = Listener(
+            routes if dashboard is None else routes | dashboard.routes,
+            port=port,
+            host=host,
+            insecure=insecure,
+            on_tick=(lambda: None) if dashboard is None else dashboard.tick,
+        )
+        self._has_dashboard = dashboard is not None
 
     @property
     def url(self) -> str:
-        """Where the page is, once started."""
-        return f"http://{self._bracketed_host()}:{self._port}{PATH}"
+        """Where the page for Prometheus is, once started."""
+        return self._listener.url + PATH
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """Where the page for people is, once started; None without a fleet."""
+        return self._listener.url + "/" if self._has_dashboard else None
 
     def start(self) -> None:
         """Listens and answers from now on, in a thread.
@@ -58,46 +66,16 @@ class Metrics:
         Raises:
             ConfigError: the address cannot be had.
         """
-        try:
-            self._listener = _listener(self._host, self._port, self._page)
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen for metrics on {self._bracketed_host()}:{self._port}:"
-                f" {error.strerror or error}; choose another --metrics-port, 0 takes any free one"
-            ) from error
-        self._port = self._listener.server_address[1]
-        self._thread = threading.Thread(
-            target=self._listener.serve_forever, args=(0.05,), name="offramp-metrics", daemon=True
-        )
-        self._thread.start()
+        self._listener.start()
 
     def stop(self) -> None:
         """Listens no more; of no effect unless started."""
-        if self._listener is None or self._thread is None:
-            return
-        self._listener.shutdown()
-        self._listener.server_close()
-        self._thread.join()
-        self._listener = self._thread = None
-
-    def _bracketed_host(self) -> str:
-        return f"[{self._host}]" if ":" in self._host else self._host
+        self._listener.stop()
 
 
-class _Page:
-    """The page from a registry of its own: nothing that another part of the process counts is in it."""
-
-    def __init__(self, registry: Any, choose_encoder: Any) -> None:
-        self._registry = registry
-        self._choose_encoder = choose_encoder
-
-    def __call__(self, accept: str) -> tuple[bytes, str]:
-        """The page in the form that is asked for, and the name of that form."""
-        encode, content_type = self._choose_encoder(accept)
-        return encode(self._registry), content_type
-
-
-def _page_of(meter: Meter) -> _Page:
+def _page_of(meter: Meter) -> Callable[[str], Page]:
+    """The page in the form that is asked for, from a registry of its own: nothing that another part of the
+    process counts is in it."""
     try:
         from prometheus_client import CollectorRegistry
         from prometheus_client.exposition import choose_encoder
@@ -107,7 +85,12 @@ def _page_of(meter: Meter) -> _Page:
         ) from error
     registry = CollectorRegistry()
     registry.register(_Collector(meter))
-    return _Page(registry, choose_encoder)
+
+    def page(accept: str) -> Page:
+        encode, content_type = choose_encoder(accept)
+        return Page(encode(registry), content_type)
+
+    return page
 
 
 class _Collector:
@@ -158,28 +141,3 @@ def _families(meter: Meter) -> Iterator[Metric]:
         buckets = list(zip(edges, accumulate(tally.within), strict=True))
         durations.add_metric([tally.model, tally.version], buckets, tally.duration_s)
     yield durations
-
-
-def _listener(host: str, port: int, page: _Page) -> ThreadingHTTPServer:
-    class Listener(ThreadingHTTPServer):
-        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = _TIMEOUT_S
-        server_version, sys_version = "offramp", ""
-
-        def do_GET(self) -> None:
-            if self.path.partition("?")[0] != PATH:
-                self.send_error(404)
-                return
-            content, content_type = page(self.headers.get("Accept", ""))
-            self.send_response(200)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Scrapes are not worth a line each."""
-
-    return Listener((host, port), Handler)

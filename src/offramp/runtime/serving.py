@@ -10,6 +10,7 @@ from functools import partial
 
 from offramp.bundle import Bundle
 from offramp.errors import ConfigError
+from offramp.runtime.fleet import Fleet
 from offramp.runtime.metrics import Metrics
 from offramp.runtime.models import Compute, Model, models_of
 from offramp.runtime.passage import Observer
@@ -28,6 +29,7 @@ def serve(
     settings: TailSettings | None = None,
     security: ServerSecurity | None = None,
     metrics: Metrics | None = None,
+    fleet: Fleet | None = None,
     observers: Iterable[Observer] = (),
     reload_s: float | None = 1.0,
     notice_s: float = 0.0,
@@ -46,7 +48,7 @@ def serve(
         reload_s: how often to look whether another bundle lies at a path; None for never.
         notice_s, drain_s: see `TailServer.stop`.
         on_ready: called with the server once requests are answered.
-        threads, settings, security, metrics, observers: see `models_of` and `TailServer`.
+        threads, settings, security, metrics, fleet, observers: see `models_of` and `TailServer`.
 
     Raises:
         BundleError: a path without a bundle that can be read.
@@ -57,7 +59,9 @@ def serve(
     for name, seconds in (("notice_s", notice_s), ("drain_s", drain_s)):
         if not 0 <= seconds < 3600:
             raise ConfigError(f"{name}={seconds}; use a number of seconds from 0 on, below 3600")
-    server = TailServer(settings=settings, security=security, metrics=metrics, observers=observers)
+    server = TailServer(
+        settings=settings, security=security, metrics=metrics, fleet=fleet, observers=observers
+    )
     folders = []
     for bundle in bundles:
         if isinstance(bundle, Bundle):

@@ -12,6 +12,7 @@ import grpc
 from offramp import wire
 from offramp.errors import ConfigError
 from offramp.runtime.catalog import Catalog
+from offramp.runtime.fleet import Fleet
 from offramp.runtime.health import GuardExceptHealth, Health
 from offramp.runtime.metering import Meter
 from offramp.runtime.metrics import Metrics
@@ -34,6 +35,7 @@ class TailServer:
             may be added at any time.
         security: TLS and tokens; certificates and tokens are followed when their files change.
         metrics: shows what is counted while the server runs.
+        fleet: takes the reports of edges; without one they are told that nobody does.
         observers: told of each request once it has ended.
 
     Attributes:
@@ -51,11 +53,13 @@ class TailServer:
         *,
         security: ServerSecurity | None = None,
         metrics: Metrics | None = None,
+        fleet: Fleet | None = None,
         observers: Iterable[Observer] = (),
     ) -> None:
         self._settings = settings or TailSettings()
         self._port = self._settings.port
         self._metrics = metrics
+        self._fleet = fleet
         self.meter = Meter() if metrics is None else metrics.meter
         self._observers = (count, *observers)
         self._catalog = Catalog(
@@ -119,6 +123,8 @@ class TailServer:
             interceptors=self._interceptors(),
         )
         server.add_generic_rpc_handlers((self._service().handler(),))
+        if self._fleet is not None:
+            server.add_generic_rpc_handlers((self._fleet.handler(),))
         self._health = self._add_health(server)
         try:
             self._port = self._listen(server)

@@ -35,6 +35,11 @@ class TailCounts(NamedTuple):
     opened: int = 0
     replaced: int = 0
 
+    @property
+    def not_taken(self) -> int:
+        """Refused by the tail, or its answers by this side."""
+        return self.refused + self.disbelieved + self.damaged
+
 
 class Tally:
     """Counts, from several threads, by their names in `TailCounts`."""

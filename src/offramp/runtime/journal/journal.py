@@ -29,6 +29,8 @@ class Counts(NamedTuple):
         repeated: answers that came for an offload which had its outcome already, or is not known (any more).
         dropped: offloads given up to make room.
         refused: offloads that found no room.
+        refined, retracted: outcomes by the tail, and those among them that differ from the first answer.
+        given_up: outcomes without the tail, but for those dropped.
     """
 
     pending: int
@@ -38,6 +40,9 @@ class Counts(NamedTuple):
     repeated: int
     dropped: int
     refused: int
+    refined: int
+    retracted: int
+    given_up: int
 
 
 class Journal:
@@ -95,6 +100,7 @@ class Journal:
         self._closed = False
         self._failure: JournalError | None = None
         self._repeated = self._dropped = self._refused = 0
+        self._refined = self._retracted = self._given_up = 0
         self._table: Table | None = None
         try:
             self._table = self._open()
@@ -146,6 +152,7 @@ class Journal:
                 sound, damaged = table.pending(limit, after)
                 for number in damaged:
                     table.settle(number, None, "its record was damaged on disk")
+                self._given_up += len(damaged)
         return sound
 
     def refine(self, id: str, answer: Verdict) -> Refinement | None:
@@ -170,7 +177,10 @@ class Journal:
                 None if number is None else table.settle(number, answers[id])
                 for id, number in numbers.items()
             ]
-            self._repeated += refinements.count(None)
+            settled = [refinement for refinement in refinements if refinement is not None]
+            self._repeated += len(refinements) - len(settled)
+            self._refined += len(settled)
+            self._retracted += sum(refinement.retracted for refinement in settled)
         return refinements
 
     def give_up(self, id: str, reason: str) -> Refinement | None:
@@ -184,7 +194,10 @@ class Journal:
         """
         with self._transaction() as table:
             number = table.pending_number(id)
-            return None if number is None else table.settle(number, None, reason)
+            if number is None:
+                return None
+            self._given_up += 1
+            return table.settle(number, None, reason)
 
     def undelivered(self, limit: int = 256, *, after: int = 0) -> list[Refinement]:
         """Outcomes that the application has not acknowledged, at most `limit`, numbers above `after`.
@@ -234,6 +247,9 @@ class Journal:
                 self._repeated,
                 self._dropped,
                 self._refused,
+                self._refined,
+                self._retracted,
+                self._given_up,
             )
 
     def reopen(self) -> None:

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp.bundle import Bundle
-from offramp.errors import ConfigError, JournalError, JournalFullError, PeerError
+from offramp.errors import ConfigError, JournalError, JournalFullError, OfframpError, PeerError
 from offramp.runtime.answer import Answer, Answers
 from offramp.runtime.client import TailClient
 from offramp.runtime.device import Device, Mode, Unsure
+from offramp.runtime.fleet import REPORT_EVERY_S, EdgeTally, Reporter
 from offramp.runtime.journal import Counts, Entry, Journal, Verdict
 from offramp.runtime.offload import Offloads
 from offramp.runtime.refining.handover import Handover
@@ -25,6 +26,7 @@ from offramp.runtime.refining.refined import Refined
 from offramp.runtime.refining.sender import Sender
 from offramp.runtime.refining.settings import RefiningSettings
 from offramp.runtime.security import ClientSecurity
+from offramp.wire import EdgeReport
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class RefiningEdge:
             same again after a pause.
         mode: "split+exit"; "split" has every sample refined, and "remote" too, by the raw sample.
         settings: of what happens in the background.
-        security, threads, drift_alarm_every: see `Edge`.
+        security, threads, drift_alarm_every, name, report_every_s: see `Edge`.
 
     Raises:
         ConfigError: as `Edge`, or a bundle without head and exit.
@@ -71,6 +73,8 @@ class RefiningEdge:
         security: ClientSecurity | None = None,
         threads: int = 1,
         drift_alarm_every: int = 1_000_000,
+        name: str | None = None,
+        report_every_s: float = REPORT_EVERY_S,
     ) -> None:
         if mode == "local":
             raise ConfigError("mode 'local' asks no tail; use Edge, or mode 'split+exit'")
@@ -80,6 +84,7 @@ class RefiningEdge:
                 f"bundle {bundle.name!r} has {', '.join(bundle.parts)}; to answer before the tail it needs"
                 " head and exit"
             )
+        self._tally = None if name is None else EdgeTally(name, bundle, mode)
         settings = settings or RefiningSettings()
         self._bundle = bundle
         self._offloads = Offloads(bundle, raw=mode == "remote")
@@ -108,6 +113,10 @@ class RefiningEdge:
                 target=self._handover.tell, args=(on_refined,), name="offramp-teller", daemon=True
             )
             self._teller.start()
+        self._counts = Counts(*[0] * len(Counts._fields))  # as they were when the journal last told them
+        self._reporter = None
+        if self._tally is not None:
+            self._reporter = Reporter(self._report, self._client.report, every_s=report_every_s)
 
     @property
     def mode(self) -> Mode:
@@ -173,7 +182,10 @@ class RefiningEdge:
             unsure = self._device.decide(raw, answers)
             if unsure is not None:
                 self._promise(unsure, answers)
-            answered += answers.in_order()
+            given = answers.in_order()
+            if self._tally is not None:
+                self._tally.answered(given)
+            answered += given
         return answered
 
     def refinements(self, *, timeout_s: float | None = None) -> Iterator[Refined]:
@@ -206,6 +218,8 @@ class RefiningEdge:
             return
         self._closed = True
         self._sender.stop()
+        if self._reporter is not None:
+            self._reporter.close()
         self._client.close()
         self._sender.join()
         self._handover.end(at_once=not hand_over)
@@ -218,6 +232,24 @@ class RefiningEdge:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close(hand_over=kind is None)
+
+    def _report(self, stopped: bool) -> EdgeReport:
+        assert self._tally is not None, "only an edge with a name reports"
+        fault: OfframpError | None = self._sender.last_fault
+        try:
+            self._counts = self._journal.counts()
+        except JournalError as error:
+            fault = error
+        return self._tally.report(
+            n_refused=self._client.counts.not_taken,
+            n_drift_alarms=self.drift_alarms,
+            n_refined=self._counts.refined,
+            n_retracted=self._counts.retracted,
+            n_given_up=self._counts.given_up + self._counts.dropped,
+            n_waiting=self._counts.pending,
+            last_error=str(fault or ""),
+            stopped=stopped,
+        )
 
     def _promise(self, unsure: Unsure, answers: Answers) -> None:
         """Provisional answers to these samples once they are kept, final ones to those that cannot be."""
