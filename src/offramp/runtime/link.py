@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from random import Random
-from typing import Self
+from typing import NamedTuple, Self
 
 from offramp.errors import ConfigError
 from offramp.runtime.channel import Held, Lane, LinkSettings
@@ -22,12 +22,17 @@ MAX_CONNECTIONS = 256  # more wait in the listener's queue until one of these ha
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, on and 0 s: closing sends a reset
 
 
+class _Connection(NamedTuple):
+    sockets: list[socket.socket]  # its open ends
+    known: asyncio.Event  # cleared once the link has forgotten it
+
+
 class ShapedLink:
     """Carries TCP connections from `port` on loopback to a target, as well or badly as its settings say.
 
     Connections share the link. Bytes queue for it, take 8 / bits_per_s each, and arrive delay_s later; only
     the TCP handshake is not delayed. It runs in a thread of its own, from construction until `close`.
-    `settings`, `black_hole` and `cut()` change it meanwhile, from any thread.
+    `settings`, `black_hole`, `cut()` and `forget()` change it meanwhile, from any thread.
 
     At most 256 connections are carried at once, and each holds at most 1 MiB each way, after which its sender
     has to wait: so a connection carries at most 1 MiB per `delay_s`.
@@ -134,6 +139,13 @@ class ShapedLink:
         """Reset every connection at both ends; what is on the way is lost."""
         self._in_loop(self._cut)
 
+    def forget(self) -> None:
+        """Carry nothing more on the connections that exist now, and say nothing, as a NAT that lost them.
+
+        New ones are carried. The forgotten ones stay open until a cut, or until the link is closed.
+        """
+        self._in_loop(self._forget)
+
     def close(self) -> None:
         """Cuts every connection and ends the thread; closing twice is fine."""
         if self._thread.is_alive():
@@ -156,7 +168,7 @@ class ShapedLink:
         self._closing = asyncio.Event()
         self._passable = asyncio.Event()
         self._passable.set()
-        self._connections: dict[asyncio.Task[None], list[socket.socket]] = {}  # and their sockets
+        self._connections: dict[asyncio.Task[None], _Connection] = {}
         with self._listener:
             self._listen()
             self._change_settings()
@@ -184,16 +196,20 @@ class ShapedLink:
         self._next_cut = self._loop.call_later(self._settings.cut_every_s, self._cut_again)
 
     def _cut(self) -> None:
-        for connection, ends in self._connections.items():
-            if connection.cancelling():
+        for task, connection in self._connections.items():
+            if task.cancelling():
                 continue  # cut already, and about to go
-            for end in ends:
+            for end in connection.sockets:
                 with contextlib.suppress(OSError):  # ended by itself a moment ago
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            connection.cancel()
+            task.cancel()
             self._n_cuts += 1
         self._up.clear()
         self._down.clear()
+
+    def _forget(self) -> None:
+        for connection in self._connections.values():
+            connection.known.clear()
 
     def _listen(self) -> None:
         if len(self._connections) < MAX_CONNECTIONS and not self._closing.is_set():
@@ -207,52 +223,59 @@ class ShapedLink:
         except OSError:
             return  # gone again
         self._n_connections += 1
-        ends = [near]
-        task = asyncio.create_task(self._carry(near, ends))
-        self._connections[task] = ends
+        connection = _Connection([near], asyncio.Event())
+        connection.known.set()
+        task = asyncio.create_task(self._carry(near, connection))
+        self._connections[task] = connection
         # Here and not in the task: one that is cancelled before its first step never runs a `finally`.
         task.add_done_callback(self._ended)
         if len(self._connections) >= MAX_CONNECTIONS:
             self._loop.remove_reader(self._listener)
 
-    def _ended(self, connection: asyncio.Task[None]) -> None:
-        near, *_ = self._connections.pop(connection)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        near, *_ = self._connections.pop(task).sockets
         near.close()
         self._listen()
 
-    async def _carry(self, near: socket.socket, ends: list[socket.socket]) -> None:
+    async def _carry(self, near: socket.socket, connection: _Connection) -> None:
         writers: list[asyncio.StreamWriter] = []
         try:
             try:
-                await self._join(near, ends, writers)
+                await self._join(near, connection, writers)
             except* OSError:
                 pass  # one end is gone, or was never there: so the other must see it go,
-            await self._passable.wait()  # but not through a black hole
+            await self._passes(connection)  # but not through a black hole
         finally:
             for writer in writers:
                 writer.transport.abort()
 
     async def _join(
-        self, near: socket.socket, ends: list[socket.socket], writers: list[asyncio.StreamWriter]
+        self, near: socket.socket, connection: _Connection, writers: list[asyncio.StreamWriter]
     ) -> None:
-        """Both ways, until both have ended; `ends` and `writers` get what is open."""
+        """Both ways, until both have ended; `connection` and `writers` get what is open."""
         near_reader, near_writer = await asyncio.open_connection(sock=near)
         writers.append(near_writer)
         far_reader, far_writer = await asyncio.open_connection(*self._target)
         writers.append(far_writer)
-        ends.append(far_writer.get_extra_info("socket"))
+        connection.sockets.append(far_writer.get_extra_info("socket"))
         async with asyncio.TaskGroup() as lanes:
-            lanes.create_task(self._one_way(near_reader, far_writer, self._up))
-            lanes.create_task(self._one_way(far_reader, near_writer, self._down))
+            lanes.create_task(self._one_way(near_reader, far_writer, self._up, connection))
+            lanes.create_task(self._one_way(far_reader, near_writer, self._down, connection))
         for writer in writers:  # what they still hold goes out first
             writer.close()
             await writer.wait_closed()
 
-    async def _one_way(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lane: Lane) -> None:
+    async def _one_way(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        lane: Lane,
+        connection: _Connection,
+    ) -> None:
         held = Held()
         async with asyncio.TaskGroup() as steps:
             steps.create_task(self._enter(reader, lane, held))
-            steps.create_task(self._leave(held, writer))
+            steps.create_task(self._leave(held, writer, connection))
 
     async def _enter(self, reader: asyncio.StreamReader, lane: Lane, held: Held) -> None:
         chunk = b"none yet"
@@ -261,17 +284,21 @@ class ShapedLink:
             chunk = await reader.read(lane.chunk_bytes)
             held.put(*lane.enter(chunk, self._loop.time()))
 
-    async def _leave(self, held: Held, writer: asyncio.StreamWriter) -> None:
+    async def _leave(self, held: Held, writer: asyncio.StreamWriter, connection: _Connection) -> None:
         while True:
             due, chunk = await held.first()
             await asyncio.sleep(max(0.0, due - self._loop.time()))
-            await self._passable.wait()
+            await self._passes(connection)
             if not chunk:
                 writer.write_eof()
                 return
             writer.write(chunk)
             await writer.drain()
             held.drop_first()
+
+    async def _passes(self, connection: _Connection) -> None:
+        await self._passable.wait()
+        await connection.known.wait()
 
 
 def _listener(host: str, port: int) -> socket.socket:
