@@ -30,7 +30,8 @@ def peer_error(error: grpc.RpcError, *, tail: str, deadline_s: float, encrypted:
     code, details = error.code(), str(error.details())[:500]
     if code is grpc.StatusCode.UNAUTHENTICATED:
         return TailRefusedError(
-            f"tail {tail} refused, UNAUTHENTICATED: {details}; give a token of its --token-file"
+            f"tail {tail} refused, UNAUTHENTICATED: {details}; give a token of its --token-file",
+            status=code.name,
         )
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return TailUnreachableError(f"tail {tail} gave no answer within {deadline_s:g} s")
@@ -40,7 +41,7 @@ def peer_error(error: grpc.RpcError, *, tail: str, deadline_s: float, encrypted:
         return _no_connection(details, tail, encrypted)
     busy = code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in details
     kind = TailBusyError if busy else TailRefusedError
-    return kind(f"tail {tail} refused, {code.name}: {details}")
+    return kind(f"tail {tail} refused, {code.name}: {details}", status=code.name)
 
 
 def _no_connection(details: str, tail: str, encrypted: bool) -> PeerError:
