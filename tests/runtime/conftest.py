@@ -193,12 +193,17 @@ def silent():
 
 @pytest.fixture
 def liar():
-    """Starts a server that answers ModelInfer with whatever `reply(request)` says; its address."""
+    """Starts a server that answers ModelInfer with whatever `reply(request)` says; its address.
+
+    Bytes are sent as they are; a status and its details refuse.
+    """
     servers = []
 
     def start(reply):
         def answer(data, context):
             said = reply(wire.InferRequest.from_bytes(data))
+            if isinstance(said, tuple):
+                context.abort(*said)
             return said if isinstance(said, bytes) else said.to_bytes()
 
         handlers = {"ModelInfer": grpc.unary_unary_rpc_method_handler(answer)}
