@@ -65,8 +65,9 @@ PUBLIC = {
         risk_figure section_page threshold_figure threshold_sweep to_json write_markdown
     """,
     "runtime": """
-        Answer ClientSecurity Edge Fleet LinkSettings MAX_BYTES_IN_FLIGHT MAX_MESSAGE_BYTES MODES Metrics
-        Mode Model Network Scores ServerSecurity ShapedLink TailServer TailSettings edge_scores models_of
+        Answer ClientSecurity Edge Fleet LinkPolicy LinkSettings MAX_BYTES_IN_FLIGHT MAX_MESSAGE_BYTES
+        MODES Metrics Mode Model Network Scores ServerSecurity ShapedLink TailCounts TailServer
+        TailSettings edge_scores models_of
         scores_of serve server_scores
     """,
     "runtime.security": """

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -98,11 +99,28 @@ def test_a_dead_tail_leaves_the_verdict_to_the_exit(cli: Cli, bundle: Path) -> N
     lines = [json.loads(line) for line in outcome.out.splitlines()]
     assert len(lines) == 30
     assert {line["source"] for line in lines} == {"exit", "fallback"}
-    assert all("127.0.0.1:1 is not there" in line["reason"] for line in lines if line["source"] == "fallback")
+    assert all("is not there" in line["reason"] for line in lines if line["source"] == "fallback")
     told, summary = outcome.err.splitlines()
     assert told == "tail 127.0.0.1:1 is not ready; where it does not answer, the exit's verdict stands"
-    assert "fallback " in summary
-    assert "(tail 127.0.0.1:1 is not there: " in summary
+    assert re.search(r"fallback [0-9.]+% \(tail 127.0.0.1:1 .*is not there: ", summary)
+    assert ", requests to the tail: unreachable " in summary
+
+
+def test_a_tail_that_stays_away_is_left_alone(cli: Cli, bundle: Path) -> None:
+    outcome = cli(
+        "run", bundle, "--tail", "127.0.0.1:1", "--data", "digits", "--mode", "split", "--limit", 30
+    )
+    assert outcome.status == 0
+    reasons = [json.loads(line)["reason"] for line in outcome.out.splitlines()]
+    assert sum("did not answer " in reason for reason in reasons) >= 20
+    assert re.search(r", requests to the tail: unreachable \d+, held back \d+, opened 1$", outcome.err)
+
+
+def test_hedging_is_for_whom_the_tail_is_waited_for(cli: Cli, bundle: Path, tail: str) -> None:
+    hedged = cli("run", bundle, "--tail", tail, "--data", "digits", "--limit", 3, "--hedge-after-s", 5)
+    assert hedged.status == 0
+    refused = cli("run", bundle, "--tail", tail, "--data", "digits", "--hedge-after-s", 5, "--refine")
+    assert refused.err == ("error: --hedge-after-s is for whom the tail is waited for; leave out --refine\n")
 
 
 def test_a_tail_that_refuses_everything_is_an_error(

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import threading
 import time
@@ -12,7 +13,7 @@ from offramp.bundle import Part
 from offramp.codec import FloatCodec
 from offramp.errors import ConfigError, DataError, TailRefusedError, TailUnreachableError
 from offramp.exits import NEVER, ExitRule, max_softmax
-from offramp.runtime import MODES, Edge, Network
+from offramp.runtime import MODES, Edge, LinkPolicy, Network, TailCounts
 
 ALWAYS_ASK, NEVER_ASK = ExitRule(NEVER), ExitRule(0.0)
 OFFLOADING = [mode for mode in MODES if mode != "local"]
@@ -106,6 +107,42 @@ def test_a_silent_peer_falls_back_at_the_deadline(bundle, workshop, silent, mode
     assert 0.29 < answer.latency_s < 1.5
     assert answer.source == "fallback"
     assert answer.reason == f"tail {silent} gave no answer within 0.3 s"
+
+
+def test_behind_a_silent_tail_three_samples_wait_and_no_more(bundle, workshop, silent):
+    policy = LinkPolicy(first_wait_s=0.02, longest_wait_s=0.02)
+    with Edge(with_rule(bundle, ALWAYS_ASK), tail=silent, deadline_s=0.3, policy=policy) as edge:
+        answers = [edge.infer(sample) for sample in workshop.samples(3)]
+        while edge.tail_counts.held_back < 300:  # some of them ask again; nobody waits for them
+            answers += edge.infer_many(workshop.samples(1))
+    assert {answer.source for answer in answers} == {"fallback"}
+    assert all("gave no answer within 0.3 s" in answer.reason for answer in answers)
+    assert sum(answer.reason.startswith(f"tail {silent} gave no") for answer in answers) == 3
+    assert any("it is being asked again now" in answer.reason for answer in answers)
+    assert edge.tail_counts == TailCounts(unreachable=3, held_back=300, opened=1)
+
+
+def test_where_there_is_nothing_to_fall_back_on_the_answer_that_ends_an_outage_is_given(
+    bundle, workshop, liar
+):
+    says = iter([(grpc.StatusCode.UNAVAILABLE, "gone")])
+    address = liar(lambda request: next(says, answered(request, [[1, 5, 3]])))
+    remote_only = dataclasses.replace(bundle, head=None, exit=None)
+    policy = LinkPolicy(failures_to_open=1, first_wait_s=0.01)
+    sample = workshop.samples(1)[0]
+    with Edge(remote_only, tail=address, mode="remote", deadline_s=20, policy=policy) as edge:
+        with pytest.raises(TailUnreachableError, match="gone"):
+            edge.infer(sample)
+        while edge.tail_counts.answered == 0:
+            with contextlib.suppress(TailUnreachableError):
+                assert edge.infer(sample).source == "tail"
+    assert edge.tail_counts._replace(held_back=0) == TailCounts(answered=1, unreachable=1, opened=1)
+
+
+def test_a_local_edge_has_no_requests_to_count(bundle, workshop):
+    with Edge(bundle, mode="local") as edge:
+        edge.infer(workshop.samples(1)[0])
+    assert edge.tail_counts == TailCounts()
 
 
 def test_a_slow_tail_falls_back_at_the_deadline_and_its_late_answer_is_forgotten(bundle, host, workshop):

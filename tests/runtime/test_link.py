@@ -275,18 +275,17 @@ def test_a_cut_resets_both_ends_and_later_connections_pass(echo):
 
 
 def test_what_is_forgotten_stays_silent_while_new_connections_pass(echo):
-    with ShapedLink("127.0.0.1", echo) as link:
-        with connect(link) as old, connect(link) as cut_later:
-            for connection in (old, cut_later):
-                assert round_trip(connection, b"x")[0] == b"x"
-            link.forget()
-            old.sendall(b"lost")
-            with connect(link) as new:
-                assert round_trip(new, b"y")[0] == b"y"
-            assert not select.select([old, cut_later], [], [], 0.2)[0], "neither bytes nor an end"
-            link.cut()
-            with pytest.raises(ConnectionResetError):
-                cut_later.recv(1)
+    with ShapedLink("127.0.0.1", echo) as link, connect(link) as old, connect(link) as cut_later:
+        for connection in (old, cut_later):
+            assert round_trip(connection, b"x")[0] == b"x"
+        link.forget()
+        old.sendall(b"lost")
+        with connect(link) as new:
+            assert round_trip(new, b"y")[0] == b"y"
+        assert not select.select([old, cut_later], [], [], 0.2)[0], "neither bytes nor an end"
+        link.cut()
+        with pytest.raises(ConnectionResetError):
+            cut_later.recv(1)
 
 
 def test_the_target_sees_a_cut_as_a_reset():

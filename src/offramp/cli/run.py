@@ -19,7 +19,7 @@ from offramp.cli.samples import Sample
 from offramp.cli.tally import Tally
 from offramp.data import SPLITS, load
 from offramp.errors import ConfigError, DataError
-from offramp.runtime import MODES, ClientSecurity, Edge, Mode
+from offramp.runtime import MODES, ClientSecurity, Edge, LinkPolicy, Mode
 from offramp.runtime.journal import Journal
 from offramp.runtime.refining import Refined, RefiningEdge, RefiningSettings
 
@@ -60,6 +60,15 @@ def run(
             help="How long to wait for the tail before the exit's verdict stands; with --refine, before its"
             " next request.",
             show_default="0.5; 5 with --refine",
+        ),
+    ] = None,
+    hedge_after_s: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            callback=finite_or_none,
+            help="Without an answer for so long, send the request over a second connection too.",
+            show_default="never",
         ),
     ] = None,
     refine: Annotated[
@@ -167,6 +176,8 @@ def run(
         raise ConfigError(f"mode {mode} needs a tail; give --tail HOST:PORT, or --mode local")
     if journal is not None and not refine:
         raise ConfigError("--journal keeps what waits for a second answer; give --refine too")
+    if hedge_after_s is not None and refine:
+        raise ConfigError("--hedge-after-s is for whom the tail is waited for; leave out --refine")
     security = ClientSecurity(ca, cert, key, token_file)
     content = _read(bundle, chosen)
     settings: dict[str, Any] = {
@@ -180,7 +191,8 @@ def run(
 
     def answers() -> Direct | Refining:
         if not refine:
-            return Direct(Edge(content, **settings, **_given(deadline_s=deadline_s)))
+            policy = LinkPolicy(hedge_after_s=hedge_after_s)
+            return Direct(Edge(content, **settings, policy=policy, **_given(deadline_s=deadline_s)))
         return _refining(
             content,
             settings,
@@ -206,6 +218,7 @@ def run(
             answering.finish()
         finally:
             tally.n_drift_alarms = answering.edge.drift_alarms
+            tally.tail_counts = answering.edge.tail_counts
             more = answering.summary(tally.n_labelled, tally.n_correct)
             note(", ".join(filter(None, (tally.summary(), more))))
     tally.check()

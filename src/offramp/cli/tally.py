@@ -14,7 +14,7 @@ from offramp.bundle import Preprocessing
 from offramp.cli.console import note
 from offramp.cli.samples import Sample, sample_from_line
 from offramp.errors import DataError, TailRefusedError
-from offramp.runtime import Answer
+from offramp.runtime import Answer, TailCounts
 
 Ask = Callable[[Sequence[Sample]], list[Answer]]
 
@@ -29,6 +29,7 @@ class Tally:
     payload_bytes: int = 0
     n_refused: int = 0
     n_drift_alarms: int = 0
+    tail_counts: TailCounts = field(default_factory=TailCounts)
     answering_s: float = 0.0  # without reading and printing
     reason: str = ""  # of the last fallback
     latencies_s: list[float] = field(default_factory=list)
@@ -135,6 +136,16 @@ class Tally:
         parts.append(f"{self.payload_bytes / n:.1f} payload bytes a sample")
         parts.append(f"latency p50 {p50:.3g} ms, p99 {p99:.3g} ms")
         parts.append(f"{n / max(self.answering_s, 1e-9):,.0f} samples/s")
+        if troubles := self._troubles():
+            parts.append(f"requests to the tail: {troubles}")
         if self.n_drift_alarms:
             parts.append(f"drift alarms {self.n_drift_alarms}")
         return ", ".join(parts)
+
+    def _troubles(self) -> str:
+        """What happened to requests beside answers."""
+        return ", ".join(
+            f"{name.replace('_', ' ')} {n}"
+            for name, n in self.tail_counts._asdict().items()
+            if n and name != "answered"
+        )

@@ -9,10 +9,12 @@ from offramp.runtime.link import ShapedLink
 from offramp.runtime.metrics import Metrics
 from offramp.runtime.models import Model, models_of
 from offramp.runtime.network import Network
+from offramp.runtime.policy import LinkPolicy
 from offramp.runtime.scores import Scores, edge_scores, scores_of, server_scores
 from offramp.runtime.security import ClientSecurity, ServerSecurity
 from offramp.runtime.serving import serve
 from offramp.runtime.tail import TailServer
+from offramp.runtime.tail_counts import TailCounts
 from offramp.runtime.tail_settings import MAX_BYTES_IN_FLIGHT, MAX_MESSAGE_BYTES, TailSettings
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "ClientSecurity",
     "Edge",
     "Fleet",
+    "LinkPolicy",
     "LinkSettings",
     "Metrics",
     "Mode",
@@ -31,6 +34,7 @@ __all__ = [
     "Scores",
     "ServerSecurity",
     "ShapedLink",
+    "TailCounts",
     "TailServer",
     "TailSettings",
     "edge_scores",

@@ -15,7 +15,9 @@ from offramp.runtime.client import TailClient
 from offramp.runtime.device import Device, Mode, Unsure
 from offramp.runtime.fleet import REPORT_EVERY_S, EdgeTally, Reporter
 from offramp.runtime.offload import Offloads
+from offramp.runtime.policy import LinkPolicy
 from offramp.runtime.security import ClientSecurity
+from offramp.runtime.tail_counts import TailCounts
 from offramp.wire import EdgeReport
 
 
@@ -31,6 +33,7 @@ class Edge:
         mode: one of MODES: all here, raw samples sent, features sent, features sent when no exit is sure.
         deadline_s: the longest that reaching the tail and its answer to one request may take together.
         security: TLS and token for the tail; none by default.
+        policy: when a tail that does not answer is left alone, and whether requests are hedged.
         threads: for the native kernels.
         drift_alarm_every: in mode "split+exit" each exit whose rule has a profile is watched: its confidences
             in the samples that come to it are held against those of calibration. A false alarm of an exit
@@ -53,6 +56,7 @@ class Edge:
         mode: Mode = "split+exit",
         deadline_s: float = 0.5,
         security: ClientSecurity | None = None,
+        policy: LinkPolicy | None = None,
         threads: int = 1,
         drift_alarm_every: int = 1_000_000,
         name: str | None = None,
@@ -67,7 +71,9 @@ class Edge:
         self._tally = None if name is None else EdgeTally(name, bundle, mode)
         self._offloads = None if mode == "local" else Offloads(bundle, raw=mode == "remote")
         self._client = (
-            TailClient(tail, deadline_s=deadline_s, security=security) if tail and mode != "local" else None
+            TailClient(tail, deadline_s=deadline_s, security=security, policy=policy)
+            if tail and mode != "local"
+            else None
         )
         self._closed = False
         self._reporter = None
@@ -82,6 +88,11 @@ class Edge:
     def drift_alarms(self) -> int:
         """How often an exit's confidences were found unlike those of its calibration."""
         return self._device.drift_alarms
+
+    @property
+    def tail_counts(self) -> TailCounts:
+        """What became of the requests to the tail; none in mode "local"."""
+        return TailCounts() if self._client is None else self._client.counts
 
     def connect(self, timeout_s: float = 5.0) -> bool:
         """Does now what the first sample would else pay for; whether the tail is ready.
@@ -160,7 +171,10 @@ class Edge:
         offload, rows = self._offloads.of(unsure.values), unsure.rows
         try:
             scores = self._client.scores(
-                offload.request, n_rows=len(rows), n_classes=len(self._bundle.classes)
+                offload.request,
+                n_rows=len(rows),
+                n_classes=len(self._bundle.classes),
+                waits_for_probe=unsure.own is None,  # else what is at hand is worth more
             )
         except PeerError as error:
             if unsure.own is None:

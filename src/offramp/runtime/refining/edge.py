@@ -26,6 +26,7 @@ from offramp.runtime.refining.refined import Refined
 from offramp.runtime.refining.sender import Sender
 from offramp.runtime.refining.settings import RefiningSettings
 from offramp.runtime.security import ClientSecurity
+from offramp.runtime.tail_counts import TailCounts
 from offramp.wire import EdgeReport
 
 logger = logging.getLogger(__name__)
@@ -135,6 +136,11 @@ class RefiningEdge:
     def journal_failure(self) -> str | None:
         """Why the journal has stopped, None while it works."""
         return self._journal.failure
+
+    @property
+    def tail_counts(self) -> TailCounts:
+        """What became of the requests to the tail, each of one offload or many."""
+        return self._client.counts
 
     @property
     def last_fault(self) -> PeerError | None:
