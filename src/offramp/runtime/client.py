@@ -73,6 +73,7 @@ class TailClient:
             Line(address, self._credentials, lost_calls=policy.failures_to_open)
             for _ in range(1 if policy.hedge_after_s is None else 2)
         ]
+        self._first = 0  # of the lines: the one that brought the last answer
         self._tally = Tally()
         self._belief = Belief(address, self._tally)
         self._lock = threading.Lock()  # of these two
@@ -202,7 +203,7 @@ class TailClient:
                 self._judged(sent, question)
 
         with suppress(TailUnreachableError), self._given_up_if_it_fails(number):
-            self._sent(0, question, time.monotonic() + question.deadline_s, done)
+            self._sent(self._lines[self._first], question, time.monotonic() + question.deadline_s, done)
 
     @contextmanager
     def _concluding(self, number: int) -> Iterator[None]:
@@ -232,7 +233,7 @@ class TailClient:
             raise
 
     def _asked(self, question: Question) -> npt.NDArray[np.float32]:
-        line, began_s = self._lines[0], time.monotonic()
+        line, began_s = self._lines[self._first], time.monotonic()
         data = question.request.to_bytes()
         with line.connection() as connection:
             try:
@@ -248,22 +249,29 @@ class TailClient:
         return self._belief.scores(answer, question)
 
     def _asked_twice(self, question: Question) -> npt.NDArray[np.float32]:
-        """If the first time takes long, that is."""
+        """If the first time takes long, that is.
+
+        A lost segment holds up all that follows on its connection, so the one that brought the last answer
+        comes first.
+        """
         assert self._hedge_after_s is not None, "else it is asked once"
-        ends_s = time.monotonic() + question.deadline_s
+        first, ends_s = self._first, time.monotonic() + question.deadline_s
 
         def send(number: int, done: Callable[[Sent], None]) -> Sent:
             if number:
                 self._tally.add("hedged")
-            return self._sent(number, question, ends_s, done)
+            return self._sent(self._lines[first - number], question, ends_s, done)
 
-        return first_believed(
-            send, lambda sent: self._judged(sent, question), hedge_after_s=self._hedge_after_s
-        )
+        def judge(sent: Sent) -> npt.NDArray[np.float32]:
+            scores = self._judged(sent, question)
+            self._first = self._lines.index(sent.line)
+            return scores
 
-    def _sent(self, line: int, question: Question, ends_s: float, done: Callable[[Sent], None]) -> Sent:
+        return first_believed(send, judge, hedge_after_s=self._hedge_after_s)
+
+    def _sent(self, line: Line, question: Question, ends_s: float, done: Callable[[Sent], None]) -> Sent:
         return Sent(
-            self._lines[line],
+            line,
             question.request.to_bytes(),
             deadline_s=ends_s - time.monotonic(),
             metadata=self._credentials.metadata(),

@@ -133,26 +133,39 @@ class Line:
         with self._lock:
             connection.has_answered, connection.n_lost = True, 0
 
-    def lost(self, connection: Connection, began_s: float, *, overtaken: bool = False) -> None:
-        """A call that began then, by the monotonic clock, got no answer.
+    def lost(self, connection: Connection, began_s: float) -> None:
+        """A call that began then, by the monotonic clock, got no answer until its deadline."""
+        with self._lock:
+            if self._counts_as_lost(connection, began_s):
+                self._replace_silent(connection)
+
+    def overtaken(self, connection: Connection, began_s: float, *, by_later: bool) -> None:
+        """A call that began then was cancelled: the same request was answered over another connection.
+
+        That is soon, so it has to happen for some time until the connection is replaced.
 
         Args:
-            overtaken: not until its deadline, but until a later one, over another connection, was answered.
-                That may be soon, so this has to go on for some time to mean something.
+            by_later: the other call began after this one. Being overtaken by an earlier one says nothing
+                about a connection that has left no call without an answer before.
         """
+        with self._lock:
+            counts = (by_later or connection.n_lost) and self._counts_as_lost(connection, began_s)
+            if counts and began_s >= connection.silent_since_s + CONNECTING_S:
+                self._replace_silent(connection)
+
+    def _counts_as_lost(self, connection: Connection, began_s: float) -> bool:
         # One that is still connecting cannot answer yet. Replaced too early it never would.
         if not connection.has_answered and began_s < connection.since_s + CONNECTING_S:
-            return
-        with self._lock:
-            if not connection.n_lost:
-                connection.silent_since_s = began_s
-            connection.n_lost += 1
-            silent = connection.n_lost >= self._lost_calls and not (
-                overtaken and began_s < connection.silent_since_s + CONNECTING_S
-            )
-            if silent and connection is self._newest and not self._closed:
-                self._n_replaced += 1
-                self._replace(connection.credentials)
+            return False
+        if not connection.n_lost:
+            connection.silent_since_s = began_s
+        connection.n_lost += 1
+        return True
+
+    def _replace_silent(self, connection: Connection) -> None:
+        if connection.n_lost >= self._lost_calls and connection is self._newest and not self._closed:
+            self._n_replaced += 1
+            self._replace(connection.credentials)
 
     def gone(self) -> TailUnreachableError:
         """The error of a call on a line that is closed."""

@@ -29,7 +29,7 @@ class Sent:
         metadata: tuple[tuple[str, str], ...],
         done: Callable[[Sent], None],
     ) -> None:
-        self._line = line
+        self.line = line
         self._began_s = time.monotonic()
         self._connection = line.take()
         try:
@@ -47,20 +47,20 @@ class Sent:
         Raises:
             grpc.RpcError: nothing came, or an error.
         """
-        with self._line.judged(self._connection, self._began_s):
+        with self.line.judged(self._connection, self._began_s):
             data: bytes | None = self._call.result()
             return data
 
-    def overtaken(self) -> None:
-        """A later one was answered, and this one was not."""
-        self._line.lost(self._connection, self._began_s, overtaken=True)
+    def overtaken(self, *, by_later: bool) -> None:
+        """The same request, sent earlier or later, has been answered."""
+        self.line.overtaken(self._connection, self._began_s, by_later=by_later)
 
     def cancel(self) -> None:
         """Nobody wants the answer any more; fine if it is there."""
         self._call.cancel()
 
     def _end(self, done: Callable[[Sent], None]) -> None:
-        self._line.give_back(self._connection)
+        self.line.give_back(self._connection)
         done(self)
 
 
@@ -95,8 +95,9 @@ def first_believed(
                 if n_done == len(under_way):
                     raise
                 continue
-            if sent is not under_way[0] and n_done == 1:
-                under_way[0].overtaken()
+            for other in under_way:
+                if other is not sent and n_done == 1:
+                    other.overtaken(by_later=sent is under_way[1])
             return believed
     finally:
         for sent in under_way:
