@@ -6,8 +6,9 @@ import pytest
 
 PUBLIC = {
     "bundle": """
-        Bundle InnerExit Layer LinearLayer MANIFEST PARTS Part Place Preprocessing ReluLayer SparseLinearLayer
-        check_exits check_writable inner_exits part_bytes present read write
+        Bundle HEAD_DIGEST_KEY InnerExit Layer LinearLayer MANIFEST PARTS Part Place Preprocessing
+        ReluLayer SparseLinearLayer check_exits check_writable inner_exits part_bytes present read
+        write
     """,
     "cli": "app main",
     "codec": "CODECS Codec FloatCodec arrived check_name codec_from fit_codec stacked",
@@ -20,6 +21,7 @@ PUBLIC = {
         BOUNDS Certificate MEASURES METHODS Outcomes RiskCurve certify check_certifiable
         empirical_threshold fitting_split risk_curve threshold_grid
     """,
+    "export": "check_repository onnx_tail_model to_onnx write_repository",
     "experiments": """
         COLUMNS Evidence PAPER_ROWS PaperRow RowEvidence Run Settings Spread VERDICTS accuracy_cell cells
         gather html_page markdown_page misprint_words misprints recipe_named reproduce select_rows spread
@@ -65,10 +67,9 @@ PUBLIC = {
         risk_figure section_page threshold_figure threshold_sweep to_json write_markdown
     """,
     "runtime": """
-        Answer ClientSecurity Edge Fleet LinkPolicy LinkSettings MAX_BYTES_IN_FLIGHT MAX_MESSAGE_BYTES
-        MODES Metrics Mode Model Network Scores ServerSecurity ShapedLink TailCounts TailServer
-        TailSettings edge_scores models_of
-        scores_of serve server_scores
+        Answer ClientSecurity Edge Fleet LinkPolicy LinkSettings MAX_BYTES_IN_FLIGHT
+        MAX_MESSAGE_BYTES MODES Metrics Mode Model Network Scores ServerSecurity ShapedLink
+        TailCounts TailServer TailSettings edge_scores models_of scores_of serve server_scores
     """,
     "runtime.security": """
         ClientCredentials ClientSecurity ServerCredentials ServerSecurity TokenGuard Tokens

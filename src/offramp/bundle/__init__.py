@@ -2,12 +2,13 @@
 
 from offramp.bundle.bundle import Bundle, InnerExit, inner_exits
 from offramp.bundle.layers import Layer, LinearLayer, ReluLayer, SparseLinearLayer
-from offramp.bundle.names import PARTS, Place
+from offramp.bundle.names import HEAD_DIGEST_KEY, PARTS, Place
 from offramp.bundle.part import Part
 from offramp.bundle.preprocessing import Preprocessing
 from offramp.bundle.store import MANIFEST, check_exits, check_writable, part_bytes, present, read, write
 
 __all__ = [
+    "HEAD_DIGEST_KEY",
     "MANIFEST",
     "PARTS",
     "Bundle",

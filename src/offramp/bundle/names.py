@@ -13,6 +13,9 @@ PLACES: tuple[Place, ...] = get_args(Place)
 PARTS = ("head", "exit", "encoder", "tail")
 """The parts that there is one of at most, in order of execution."""
 
+HEAD_DIGEST_KEY = "offramp.head_digest"
+"""Under which a tail in another form, such as ONNX, says of which head it understands features."""
+
 _PATTERN = r"^(head|exit|encoder|tail|exit-(head|tail)-([1-9][0-9]{0,3}))\Z"
 PartName = Annotated[str, msgspec.Meta(pattern=_PATTERN)]
 _NAME = re.compile(_PATTERN)

@@ -11,6 +11,7 @@ from offramp.cli.compare import compare
 from offramp.cli.console import out
 from offramp.cli.demo import demo
 from offramp.cli.evaluate import evaluate
+from offramp.cli.export import export
 from offramp.cli.inspect import inspect
 from offramp.cli.link import link
 from offramp.cli.payload import payload
@@ -46,6 +47,7 @@ for command in (
     payload,
 ):
     app.command()(command)
+app.add_typer(export, name="export")
 
 
 def show_version(wanted: bool) -> None:
