@@ -133,7 +133,9 @@ def test_a_port_in_use_is_one_line(offramp: Cli, bundle: Path) -> None:
 def test_a_bundle_without_a_tail_is_one_line(cli: Cli, bundle: Path, tmp_path: Path) -> None:
     for name in ("manifest.json", "head.safetensors"):
         shutil.copy(bundle / name, tmp_path)
-    assert cli("serve", tmp_path).error.endswith("no tail to serve; copy tail.safetensors into it")
+    assert cli("serve", tmp_path).error.endswith(
+        "no tail to serve; copy tail.safetensors into it, or give --tail"
+    )
 
 
 def test_an_address_that_others_reach_is_refused_without_tls_in_one_line(cli: Cli, bundle: Path) -> None:

@@ -6,10 +6,14 @@ from typing import Annotated
 
 import typer
 
+from offramp.bundle import Bundle, present, read
 from offramp.cli.console import note, notes_of, print_json_line, print_line
 from offramp.cli.options import Threads, TokenFile
+from offramp.cli.tail_given import given_tail
+from offramp.errors import ConfigError
 from offramp.runtime import Fleet, Metrics, ServerSecurity, TailServer, TailSettings
 from offramp.runtime import serve as serve_bundles
+from offramp.runtime.models import Compute
 
 LOOK_EVERY_S = 1.0
 
@@ -25,6 +29,14 @@ def serve(
             show_default=False,
         ),
     ],
+    tail: Annotated[
+        str | None,
+        typer.Option(
+            help="In place of the bundle's tail: FILE.onnx, or package.module:callable, which gets features"
+            " (n, n_features) and gives scores (n, n_classes). It has no inner exits, and is not reloaded.",
+            show_default=False,
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; any other than loopback needs TLS, or --insecure.")
     ] = "127.0.0.1",
@@ -97,6 +109,7 @@ def serve(
       offramp serve digits.bundle --metrics-port 8002
       offramp serve digits.bundle letters.bundle
       offramp serve digits.bundle --dashboard
+      offramp serve digits.bundle --tail digits.onnx
       offramp serve digits.bundle --host 0.0.0.0 --tls-cert tls.pem --tls-key tls.key
     """
     security = ServerSecurity(tls_cert, tls_key, client_ca, token_file, insecure)
@@ -109,10 +122,12 @@ def serve(
         if metrics_port is None
         else Metrics(metrics_port, host=metrics_host, insecure=security.insecure, fleet=fleet)
     )
+    replaced = None if tail is None else _with_tail(bundles, tail, threads)
     settings = TailSettings(host, port, max_batch, max_wait_s)
     with notes_of("offramp.runtime.security"), notes_of("offramp.runtime.releases"):
         serve_bundles(
-            *bundles,
+            *(bundles if replaced is None else [replaced[0]]),
+            tail=None if replaced is None else replaced[1],
             threads=threads,
             settings=settings,
             security=security,
@@ -121,6 +136,14 @@ def serve(
             reload_s=LOOK_EVERY_S if reload else None,
             on_ready=lambda server: _announce(server, host, security, metrics, as_json),
         )
+
+
+def _with_tail(bundles: Sequence[Path], tail: str, threads: int) -> tuple[Bundle, Compute]:
+    """The one bundle, and what stands in for its tail."""
+    if len(bundles) != 1:
+        raise ConfigError(f"--tail stands in for one bundle's tail, and {len(bundles)} are given; give one")
+    content = read(bundles[0], parts=present(bundles[0]))
+    return content, given_tail(tail, content, threads=threads)
 
 
 def _announce(

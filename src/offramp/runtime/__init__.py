@@ -9,6 +9,7 @@ from offramp.runtime.link import ShapedLink
 from offramp.runtime.metrics import Metrics
 from offramp.runtime.models import Model, models_of
 from offramp.runtime.network import Network
+from offramp.runtime.onnx_tail import onnx_tail
 from offramp.runtime.policy import LinkPolicy
 from offramp.runtime.scores import Scores, edge_scores, scores_of, server_scores
 from offramp.runtime.security import ClientSecurity, ServerSecurity
@@ -39,6 +40,7 @@ __all__ = [
     "TailSettings",
     "edge_scores",
     "models_of",
+    "onnx_tail",
     "scores_of",
     "serve",
     "server_scores",

@@ -61,7 +61,7 @@ class BundleFolder:
     def _read(self) -> tuple[Model, ...]:
         parts = present(self.path)
         if "tail" not in parts:
-            raise ConfigError(f"{self.path}: no tail to serve; copy tail.safetensors into it")
+            raise ConfigError(f"{self.path}: no tail to serve; copy tail.safetensors into it, or give --tail")
         check_exits(self.path, "tail")
         return tuple(self._models_from(read(self.path, parts=parts)))
 
