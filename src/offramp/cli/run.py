@@ -127,6 +127,13 @@ def run(
             " many samples; 0 does not watch.",
         ),
     ] = 1_000_000,
+    plain_features: Annotated[
+        bool,
+        typer.Option(
+            "--plain-features",
+            help="Send features as FP32, for servers of others: more bytes, the bundle's codec is left out.",
+        ),
+    ] = False,
     name: Annotated[
         str | None,
         typer.Option(
@@ -186,6 +193,7 @@ def run(
         "security": security,
         "threads": threads,
         "drift_alarm_every": drift_alarm_every,
+        "plain_features": plain_features,
         "name": name,
     }
 

@@ -38,6 +38,8 @@ class Edge:
         drift_alarm_every: in mode "split+exit" each exit whose rule has a profile is watched: its confidences
             in the samples that come to it are held against those of calibration. A false alarm of an exit
             comes once in so many of its samples, on average and at most; 0 for no watch.
+        plain_features: features are sent as they are, FP32, which any server of the protocol reads. The
+            bundle's codec is left out: more bytes, and scores without its rounding.
         name: of this device, under which it reports to the tail what it has done, for a page that shows all
             edges; None sends nothing.
         report_every_s: seconds between two reports; no answer waits for one.
@@ -59,6 +61,7 @@ class Edge:
         policy: LinkPolicy | None = None,
         threads: int = 1,
         drift_alarm_every: int = 1_000_000,
+        plain_features: bool = False,
         name: str | None = None,
         report_every_s: float = REPORT_EVERY_S,
     ) -> None:
@@ -69,7 +72,9 @@ class Edge:
             raise ConfigError(f"edge {name!r} in mode 'local' has nobody to report to; leave out the name")
         self._bundle = bundle
         self._tally = None if name is None else EdgeTally(name, bundle, mode)
-        self._offloads = None if mode == "local" else Offloads(bundle, raw=mode == "remote")
+        self._offloads = (
+            None if mode == "local" else Offloads(bundle, raw=mode == "remote", plain=plain_features)
+        )
         self._client = (
             TailClient(tail, deadline_s=deadline_s, security=security, policy=policy)
             if tail and mode != "local"

@@ -1,4 +1,4 @@
-"""What an edge hands to the wire: requests for the tail, of samples or of coded features."""
+"""What an edge hands to the wire: requests for the tail, of samples or of features, coded or plain."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from offramp import wire
 from offramp.bundle import Bundle
+from offramp.codec import Codec
 from offramp.runtime.client import MAX_MESSAGE_BYTES
 from offramp.runtime.models import tail_model_name
 
@@ -29,18 +30,22 @@ class Offloads:
     Args:
         bundle: with a part that tells how much is sent, unless whole samples are.
         raw: samples go to the model of the whole network; else features to that of the tail.
+        plain: features go as they are, FP32, instead of coded.
     """
 
-    def __init__(self, bundle: Bundle, *, raw: bool) -> None:
+    def __init__(self, bundle: Bundle, *, raw: bool, plain: bool = False) -> None:
         self._bundle = bundle
-        self._raw = raw
+        self._codec = None if raw or plain else bundle.codec
+        self._tensor_name = "sample" if raw else "features"
         self._ids = itertools.count(1)
         self.model_name = bundle.name if raw else tail_model_name(bundle)
         preprocessing = bundle.preprocessing
         if raw:
             row_bytes = int(np.prod(preprocessing.shape)) * np.dtype(preprocessing.dtype).itemsize
+        elif self._codec is None:
+            row_bytes = 4 * bundle.n_sent
         else:
-            row_bytes = bundle.codec.max_bytes(bundle.n_sent)
+            row_bytes = self._codec.max_bytes(bundle.n_sent)
         largest = max(row_bytes, 4 * len(bundle.classes))  # request and response
         self.max_rows = max(1, (MAX_MESSAGE_BYTES - _ENVELOPE_BYTES) // largest)
 
@@ -52,32 +57,31 @@ class Offloads:
                 the encoder if there is one: (n, n_sent).
         """
         id = str(next(self._ids))
-        return self._of_samples(values, id) if self._raw else self._of_rows(self._coded(values), values, id)
+        if self._codec is None:
+            return self._of_values(values, id)
+        return self._of_coded(self._codec.encode_rows(values), values, self._codec, id)
 
     def each(self, values: npt.NDArray[Any]) -> list[Offload]:
         """A request for each row, without an id; `wire.joined` makes one of several."""
-        if self._raw:
-            return [self._of_samples(value[None], "") for value in values]
-        return [self._of_rows([row], values, "") for row in self._coded(values)]
+        if self._codec is None:
+            return [self._of_values(value[None], "") for value in values]
+        return [self._of_coded([row], values, self._codec, "") for row in self._codec.encode_rows(values)]
 
-    def _coded(self, features: npt.NDArray[Any]) -> list[bytes]:
-        return self._bundle.codec.encode_rows(features)
-
-    def _of_samples(self, raw: npt.NDArray[Any], id: str) -> Offload:
+    def _of_values(self, values: npt.NDArray[Any], id: str) -> Offload:
         request = wire.InferRequest(
             self.model_name,
-            (wire.Tensor("sample", raw),),
+            (wire.Tensor(self._tensor_name, values),),
             id=id,
             parameters={"head_digest": self._bundle.features_digest},
         )
-        return Offload(request, [raw[0].nbytes] * len(raw))
+        return Offload(request, [values[0].nbytes] * len(values))
 
-    def _of_rows(self, rows: list[bytes], features: npt.NDArray[Any], id: str) -> Offload:
+    def _of_coded(self, rows: list[bytes], features: npt.NDArray[Any], codec: Codec, id: str) -> Offload:
         request = wire.features_request(
             rows,
             n_features=features.shape[1],
             model_name=self.model_name,
-            codec=self._bundle.codec,
+            codec=codec,
             head_digest=self._bundle.features_digest,
             id=id,
         )

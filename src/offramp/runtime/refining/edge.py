@@ -56,7 +56,7 @@ class RefiningEdge:
             same again after a pause.
         mode: "split+exit"; "split" has every sample refined, and "remote" too, by the raw sample.
         settings: of what happens in the background.
-        security, threads, drift_alarm_every, name, report_every_s: see `Edge`.
+        security, threads, drift_alarm_every, plain_features, name, report_every_s: see `Edge`.
 
     Raises:
         ConfigError: as `Edge`, or a bundle without head and exit.
@@ -74,6 +74,7 @@ class RefiningEdge:
         security: ClientSecurity | None = None,
         threads: int = 1,
         drift_alarm_every: int = 1_000_000,
+        plain_features: bool = False,
         name: str | None = None,
         report_every_s: float = REPORT_EVERY_S,
     ) -> None:
@@ -88,7 +89,7 @@ class RefiningEdge:
         self._tally = None if name is None else EdgeTally(name, bundle, mode)
         settings = settings or RefiningSettings()
         self._bundle = bundle
-        self._offloads = Offloads(bundle, raw=mode == "remote")
+        self._offloads = Offloads(bundle, raw=mode == "remote", plain=plain_features)
         self._client = TailClient(tail, deadline_s=settings.deadline_s, security=security)
         self._journal = (
             journal if isinstance(journal, Journal) else Journal(journal, move_aside=True, must_open=False)
