@@ -92,6 +92,14 @@ def test_any_bytes_are_a_value_or_a_wire_error(data):
             assert "\n" not in str(error)  # noqa: PT017 (either outcome is right)
 
 
+def test_empty_contents_beside_raw_ones_are_none():
+    message = oip.ModelInferRequest.FromString(message_with(raw=[floats]))
+    message.inputs[0].contents.CopyFrom(oip.InferTensorContents())  # as MLServer writes it
+    assert message.inputs[0].HasField("contents")
+    (tensor,) = InferRequest.from_bytes(message.SerializeToString()).inputs
+    assert tensor.array.tolist() == [[1, 2]]
+
+
 def message_with(*, raw=None, datatype="FP32", shape=(1, 2), **typed):
     tensor = oip.ModelInferRequest.InferInputTensor(name="x", datatype=datatype, shape=shape)
     if typed:

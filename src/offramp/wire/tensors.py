@@ -58,7 +58,6 @@ class TensorMessage(Protocol):
     def shape(self) -> Sequence[int]: ...
     @property
     def contents(self) -> oip.InferTensorContents: ...
-    def HasField(self, field_name: str, /) -> bool: ...  # noqa: N802 (protobuf's name)
 
 
 def read_tensors(messages: Sequence[TensorMessage], raw: Sequence[bytes]) -> tuple[Tensor, ...]:
@@ -77,7 +76,7 @@ def read_tensors(messages: Sequence[TensorMessage], raw: Sequence[bytes]) -> tup
 
 
 def _read_raw(message: TensorMessage, data: bytes) -> Tensor:
-    if message.HasField("contents"):
+    if message.contents.ListFields():  # MLServer sends empty ones beside raw contents
         raise WireError(f"tensor {message.name!r} has contents beside raw contents; send one of them")
     dtype, shape = _declared(message)
     expected = math.prod(shape) * dtype.itemsize
