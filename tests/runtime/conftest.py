@@ -127,13 +127,14 @@ def host(loop):
     """Starts tail servers inside this process; the address of each."""
     servers = []
 
-    def start(bundle, *, tail=None, security=None, metrics=None, fleet=None, **settings):
+    def start(bundle, *, tail=None, security=None, metrics=None, fleet=None, observers=(), **settings):
         server = TailServer(
             models_of(bundle, tail=tail),
             TailSettings(**settings),
             security=security,
             metrics=metrics,
             fleet=fleet,
+            observers=observers,
         )
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
         servers.append(server)

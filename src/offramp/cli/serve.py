@@ -1,19 +1,25 @@
 """offramp serve: the tail of a bundle, on a server."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from offramp.bundle import Bundle, present, read
-from offramp.cli.console import note, notes_of, print_json_line, print_line
+from offramp.cli.arguments import finite
+from offramp.cli.console import note, print_json_line, print_line
+from offramp.cli.logs import TEXT, logs_of
 from offramp.cli.options import Threads, TokenFile
 from offramp.cli.tail_given import given_tail
 from offramp.errors import ConfigError
 from offramp.runtime import Fleet, Metrics, ServerSecurity, TailServer, TailSettings
 from offramp.runtime import serve as serve_bundles
 from offramp.runtime.models import Compute
+from offramp.runtime.passage import Observer
+from offramp.runtime.request_log import log_request
+from offramp.runtime.tracing import Tracing
 
 LOOK_EVERY_S = 1.0
 
@@ -92,6 +98,29 @@ def serve(
             help="Take the reports of edges and show them on a live page, at --metrics-port or 8002.",
         ),
     ] = False,
+    notice_s: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=3599,
+            callback=finite,
+            help="When told to stop, say so to health checks for so long before new requests are refused.",
+        ),
+    ] = 0.0,
+    log_format: Annotated[
+        str, typer.Option(help="Of the log on standard error: text, or json, a line for each event.")
+    ] = TEXT,
+    log_level: Annotated[
+        str, typer.Option(help="debug (a line for each request), info, warning or error.")
+    ] = "info",
+    otel: Annotated[
+        bool,
+        typer.Option(
+            "--otel",
+            help="Export traces of requests over OTLP; OTEL_EXPORTER_OTLP_ENDPOINT and the other variables of"
+            " OpenTelemetry say where to.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Announce the server as one line of JSON.")] = False,
 ) -> None:
     """Serve the tails of bundles until Ctrl-C or SIGTERM; requests in flight are still answered.
@@ -100,7 +129,7 @@ def serve(
     NAME raw samples, which needs the head's file too. Certificates, tokens and
     bundles are read again when their files change; devices with the head of the bundle
     before are still answered. The health service of gRPC is on the same port; its Check
-    needs no token.
+    needs no token. A second signal ends the server at once.
 
     [bold]Examples[/bold]
 
@@ -110,6 +139,7 @@ def serve(
       offramp serve digits.bundle letters.bundle
       offramp serve digits.bundle --dashboard
       offramp serve digits.bundle --tail digits.onnx
+      offramp serve digits.bundle --log-format json --log-level debug
       offramp serve digits.bundle --host 0.0.0.0 --tls-cert tls.pem --tls-key tls.key
     """
     security = ServerSecurity(tls_cert, tls_key, client_ca, token_file, insecure)
@@ -124,7 +154,11 @@ def serve(
     )
     replaced = None if tail is None else _with_tail(bundles, tail, threads)
     settings = TailSettings(host, port, max_batch, max_wait_s)
-    with notes_of("offramp.runtime.security"), notes_of("offramp.runtime.releases"):
+    with logs_of("offramp.runtime", format=log_format, level=log_level), ExitStack() as ending:
+        observers: list[Observer] = [log_request]
+        if otel:
+            observers.append(tracing := Tracing())
+            ending.callback(tracing.close)
         serve_bundles(
             *(bundles if replaced is None else [replaced[0]]),
             tail=None if replaced is None else replaced[1],
@@ -133,6 +167,8 @@ def serve(
             security=security,
             metrics=metrics,
             fleet=fleet,
+            observers=observers,
+            notice_s=notice_s,
             reload_s=LOOK_EVERY_S if reload else None,
             on_ready=lambda server: _announce(server, host, security, metrics, as_json),
         )
