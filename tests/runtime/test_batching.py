@@ -169,3 +169,40 @@ def test_closing_finishes_what_was_submitted_and_leaves_a_model_that_hangs_behin
     assert not future.done()
     gate.open.set()
     assert future.result(10) == 10
+
+
+def test_several_batches_are_computed_at_once_where_the_model_allows_it():
+    meeting = threading.Barrier(3)
+
+    def model(x):
+        meeting.wait(10)
+        return x
+
+    made = batcher(model, at_once=3)
+    futures = [made.submit(rows(i)) for i in range(3)]
+    assert [future.result(10) for future in futures] == [0, 1, 2]
+    made.close()
+
+
+def test_threads_share_the_callers_and_leave_none_idle():
+    gate = Gate()
+    made = batcher(gate, max_batch=100, at_once=2)
+    first = [made.submit(rows(1)), made.submit(rows(2))]
+    for _ in first:
+        assert gate.busy.acquire(timeout=10)
+    others = [made.submit(rows(i)) for i in range(100, 140)]
+    gate.open.set()
+    for future in (*first, *others):
+        future.result(10)
+    made.close()
+    assert max(map(len, gate.batches)) <= 21  # of 40 that wait and one that is computed
+
+
+def test_closing_ends_every_thread():
+    before = threading.active_count()
+    made = batcher(lambda x: x, at_once=4)
+    assert threading.active_count() == before + 4
+    futures = [made.submit(rows(i)) for i in range(9)]
+    made.close(timeout_s=10)
+    assert all(future.done() for future in futures)
+    assert threading.active_count() == before

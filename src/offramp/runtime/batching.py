@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -31,10 +32,11 @@ class _Waiting:
 
 
 class Batcher:
-    """Computes rows in a thread of its own, so that whoever submits them is free to do other things.
+    """Computes rows in threads of its own, so that whoever submits them is free to do other things.
 
     While one batch is computed, the next one gathers. A batch waits for at most `max_wait_s`, and only until
-    as many callers are there as came last time: one caller alone never waits.
+    as many callers are there as came last time: one caller alone never waits. Where several batches are
+    computed at once, each takes its share of the callers, or the first would take all and the others idle.
 
     Args:
         compute: rows (n, ...) -> scores (n, n_outputs). It may raise or answer nonsense: that is told to the
@@ -42,9 +44,10 @@ class Batcher:
         n_outputs: scores in a row.
         max_batch: most rows in one call of `compute`; larger requests are cut.
         max_wait_s: how long the first caller of a batch may wait for others.
+        at_once: batches that are computed at the same time, each in a thread of its own.
         lock: held while computing, for a `compute` that is shared with another batcher.
-        on_computed: told, in the batcher's thread and before answers are given, what each batch came to that
-            the model did not fail on.
+        on_computed: told, in one of the batcher's threads at a time and before answers are given, what each
+            batch came to that the model did not fail on.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Batcher:
         n_outputs: int,
         max_batch: int,
         max_wait_s: float,
+        at_once: int = 1,
         lock: AbstractContextManager[object] | None = None,
         on_computed: Callable[[Computed], None] = lambda batch: None,
     ) -> None:
@@ -64,9 +68,16 @@ class Batcher:
         self._lock = nullcontext() if lock is None else lock
         self._on_computed = on_computed
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        # A daemon: a `compute` that never returns must not keep the process alive after the drain.
-        self._thread = threading.Thread(target=self._run, name="offramp-batcher", daemon=True)
-        self._thread.start()
+        self._gathering, self._telling = threading.Lock(), threading.Lock()
+        self._taken = [0] * at_once  # callers whose rows each thread computes
+        self._usual_share = 1
+        # Daemons: a `compute` that never returns must not keep the process alive after the drain.
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), name="offramp-batcher", daemon=True)
+            for number in range(at_once)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, rows: FloatArray) -> Future[FloatArray]:
         """The scores (n, n_outputs) of rows (n, ...), later; OfframpError where the model fails on them."""
@@ -75,14 +86,14 @@ class Batcher:
         return waiting.answer
 
     def close(self, timeout_s: float = 1.0) -> None:
-        """Ends the thread once everything submitted is computed, or leaves it behind after the timeout."""
+        """Ends the threads once everything submitted is computed, or leaves them behind after the timeout."""
         self._queue.put(None)
-        self._thread.join(timeout_s)
+        until = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
-    def _run(self) -> None:
-        n_callers = 1
-        while batch := self._gather(n_callers):
-            n_callers = len(batch)
+    def _run(self, number: int) -> None:
+        while batch := self._next(number):
             # Skip those whose caller gave up meanwhile.
             batch = [waiting for waiting in batch if waiting.answer.set_running_or_notify_cancel()]
             for waiting, outcome in zip(batch, self._outcomes(batch), strict=True):
@@ -91,15 +102,28 @@ class Batcher:
                 else:
                     waiting.answer.set_result(outcome)
 
-    def _gather(self, n_callers: int) -> list[_Waiting]:
-        """The next batch; empty when closed."""
+    def _next(self, number: int) -> list[_Waiting]:
+        """The next batch, gathered by one thread at a time; empty when closed."""
+        self._taken[number] = 0
+        with self._gathering:
+            batch = self._gather()
+            self._usual_share = self._share(len(batch))
+            self._taken[number] = len(batch)
+            return batch
+
+    def _share(self, n_callers: int) -> int:
+        """Of all callers without an answer, what one thread should take; it has taken `n_callers` now."""
+        return math.ceil((n_callers + self._queue.qsize() + sum(self._taken)) / len(self._taken))
+
+    def _gather(self) -> list[_Waiting]:
         first = self._queue.get()
         if first is None:
+            self._queue.put(None)  # for the other threads
             return []
         batch, n_rows = [first], len(first.rows)
         until = time.monotonic() + self._max_wait_s
-        while n_rows < self._max_batch:
-            patience = until - time.monotonic() if len(batch) < n_callers else 0.0
+        while n_rows < self._max_batch and len(batch) < max(self._usual_share, self._share(len(batch))):
+            patience = until - time.monotonic() if len(batch) < self._usual_share else 0.0
             try:
                 waiting = self._queue.get(block=patience > 0, timeout=max(patience, 0.0))
             except queue.Empty:
@@ -139,7 +163,8 @@ class Batcher:
         with np.errstate(over="ignore"):
             joined = np.concatenate(computed).astype(np.float32, copy=False)
         waited_s = sum(began - waiting.since for waiting in batch)
-        self._on_computed(Computed(len(batch), len(rows), len(slices), waited_s, took_s))
+        with self._telling:
+            self._on_computed(Computed(len(batch), len(rows), len(slices), waited_s, took_s))
         return joined
 
 

@@ -137,7 +137,8 @@ class Catalog:
             n_outputs=model.n_classes,
             max_batch=self._max_batch,
             max_wait_s=self._max_wait_s,
-            lock=lock,
+            at_once=model.at_once,
+            lock=lock if model.at_once == 1 else None,
             on_computed=tally.computed,
         )
         return Served(model, version, batcher, tally)

@@ -88,7 +88,7 @@ class Meter:
 
     What gRPC itself refuses, too large a message or one call too many at once, reaches nobody and is not
     counted. All is counted in the thread of the event loop, but what `Tally.computed` counts in the thread of
-    its model: no count has two writers.
+    its model, one at a time.
 
     Attributes:
         bytes_in_flight: that requests take now, see `Room`.

@@ -33,6 +33,8 @@ class Model:
         codec: how features come, beside plain floats.
         row_bytes: of the largest form in which one row may come.
         row_values: float32 values that `read` makes of one row.
+        at_once: batches that `compute` takes at the same time, from several threads; with 1 a server calls
+            it, and the other models that it has, in one thread at a time.
     """
 
     bundle: str
@@ -44,6 +46,7 @@ class Model:
     codec: Codec
     row_bytes: int
     row_values: int
+    at_once: int = 1
 
     @property
     def name(self) -> str:
