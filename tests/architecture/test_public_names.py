@@ -68,7 +68,7 @@ PUBLIC = {
     """,
     "runtime": """
         Answer ClientSecurity Edge Fleet LinkPolicy LinkSettings MAX_BYTES_IN_FLIGHT
-        MAX_MESSAGE_BYTES MODES Metrics Mode Model Network Scores ServerSecurity ShapedLink
+        MAX_MESSAGE_BYTES MODES Metrics Mode Model Network RayTails Scores ServerSecurity ShapedLink
         TailCounts TailServer TailSettings edge_scores models_of onnx_tail scores_of serve
         server_scores
     """,

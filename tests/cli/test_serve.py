@@ -4,6 +4,7 @@ import re
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,29 @@ def test_a_bundle_without_a_tail_is_one_line(cli: Cli, bundle: Path, tmp_path: P
     assert cli("serve", tmp_path).error.endswith(
         "no tail to serve; copy tail.safetensors into it, or give --tail"
     )
+
+
+@pytest.mark.parametrize("option", [("--ray-actors", 2), ("--ray-address", "auto")])
+def test_settings_of_ray_without_ray_are_one_line(cli: Cli, bundle: Path, option: tuple[str, object]) -> None:
+    outcome = cli("serve", bundle, *option)
+    assert outcome.error == "--ray-actors and --ray-address say how to use Ray; give --ray too"
+
+
+def test_ray_that_is_not_installed_is_one_line(
+    cli: Cli, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert cli("serve", bundle, "--ray").error == (
+        "tails on Ray need ray, which is not installed; run: pip install 'offramp[ray]'"
+    )
+
+
+def test_a_ray_cluster_that_is_not_there_is_one_line(cli: Cli, bundle: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    outcome = cli("serve", bundle, "--ray", "--ray-address", address)
+    assert outcome.error.startswith(f"no Ray cluster at {address}: ")
+    assert outcome.error.endswith("; give the address that `ray start --head` printed")
 
 
 def test_an_address_that_others_reach_is_refused_without_tls_in_one_line(cli: Cli, bundle: Path) -> None:

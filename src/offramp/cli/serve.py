@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from offramp.bundle import Bundle, present, read
+from offramp.bundle import Bundle, check_exits, present, read
 from offramp.cli.arguments import finite
 from offramp.cli.console import note, print_json_line, print_line
 from offramp.cli.logs import TEXT, logs_of
 from offramp.cli.options import Threads, TokenFile
 from offramp.cli.tail_given import given_tail
 from offramp.errors import ConfigError
-from offramp.runtime import Fleet, Metrics, ServerSecurity, TailServer, TailSettings
+from offramp.runtime import Fleet, Metrics, Model, RayTails, ServerSecurity, TailServer, TailSettings
 from offramp.runtime import serve as serve_bundles
 from offramp.runtime.models import Compute
 from offramp.runtime.passage import Observer
@@ -121,6 +121,19 @@ def serve(
             " OpenTelemetry say where to.",
         ),
     ] = False,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Compute on several Ray actors (extra ray), each with --threads.")
+    ] = False,
+    ray_actors: Annotated[
+        int | None, typer.Option(min=1, help="With --ray: how many; 2 by default.", show_default=False)
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="With --ray: join the Ray cluster at host:port, or auto; else one starts here, on loopback.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Announce the server as one line of JSON.")] = False,
 ) -> None:
     """Serve the tails of bundles until Ctrl-C or SIGTERM; requests in flight are still answered.
@@ -140,6 +153,7 @@ def serve(
       offramp serve digits.bundle --dashboard
       offramp serve digits.bundle --tail digits.onnx
       offramp serve digits.bundle --log-format json --log-level debug
+      offramp serve digits.bundle --ray --ray-actors 4
       offramp serve digits.bundle --host 0.0.0.0 --tls-cert tls.pem --tls-key tls.key
     """
     security = ServerSecurity(tls_cert, tls_key, client_ca, token_file, insecure)
@@ -152,16 +166,31 @@ def serve(
         if metrics_port is None
         else Metrics(metrics_port, host=metrics_host, insecure=security.insecure, fleet=fleet)
     )
-    replaced = None if tail is None else _with_tail(bundles, tail, threads)
+    if not ray and (ray_actors is not None or ray_address is not None):
+        raise ConfigError("--ray-actors and --ray-address say how to use Ray; give --ray too")
+    if ray and tail is not None:
+        raise ConfigError("--ray computes the bundle's own tail; leave out --tail")
     settings = TailSettings(host, port, max_batch, max_wait_s)
     with logs_of("offramp.runtime", format=log_format, level=log_level), ExitStack() as ending:
         observers: list[Observer] = [log_request]
         if otel:
             observers.append(tracing := Tracing())
             ending.callback(tracing.close)
+        sources: Sequence[Bundle | Path] = bundles
+        models: Sequence[Model] = ()
+        compute: Compute | None = None
+        if ray:
+            content = _only(bundles, "--ray")
+            check_exits(bundles[0], "tail")
+            tails = RayTails(content, n_actors=ray_actors or 2, threads=threads, address=ray_address)
+            sources, models = (), ending.enter_context(tails).models
+        elif tail is not None:
+            content = _only(bundles, "--tail")
+            sources, compute = (content,), given_tail(tail, content, threads=threads)
         serve_bundles(
-            *(bundles if replaced is None else [replaced[0]]),
-            tail=None if replaced is None else replaced[1],
+            *sources,
+            models=models,
+            tail=compute,
             threads=threads,
             settings=settings,
             security=security,
@@ -174,12 +203,11 @@ def serve(
         )
 
 
-def _with_tail(bundles: Sequence[Path], tail: str, threads: int) -> tuple[Bundle, Compute]:
-    """The one bundle, and what stands in for its tail."""
+def _only(bundles: Sequence[Path], option: str) -> Bundle:
+    """The one bundle there is, as it is now."""
     if len(bundles) != 1:
-        raise ConfigError(f"--tail stands in for one bundle's tail, and {len(bundles)} are given; give one")
-    content = read(bundles[0], parts=present(bundles[0]))
-    return content, given_tail(tail, content, threads=threads)
+        raise ConfigError(f"{option} goes with one bundle, and {len(bundles)} are given; give one")
+    return read(bundles[0], parts=present(bundles[0]))
 
 
 def _announce(

@@ -11,6 +11,7 @@ from offramp.runtime.models import Model, models_of
 from offramp.runtime.network import Network
 from offramp.runtime.onnx_tail import onnx_tail
 from offramp.runtime.policy import LinkPolicy
+from offramp.runtime.ray_tails import RayTails
 from offramp.runtime.scores import Scores, edge_scores, scores_of, server_scores
 from offramp.runtime.security import ClientSecurity, ServerSecurity
 from offramp.runtime.serving import serve
@@ -32,6 +33,7 @@ __all__ = [
     "Mode",
     "Model",
     "Network",
+    "RayTails",
     "Scores",
     "ServerSecurity",
     "ShapedLink",

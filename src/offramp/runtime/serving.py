@@ -24,6 +24,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 def serve(
     *bundles: Bundle | str | os.PathLike[str],
+    models: Iterable[Model] = (),
     tail: Compute | None = None,
     threads: int = 1,
     settings: TailSettings | None = None,
@@ -43,6 +44,7 @@ def serve(
     Args:
         bundles: with their tails; with the head too, raw samples are answered as well. Those of one name are
             its versions 1, 2 and so on.
+        models: more to answer for, beside those of the bundles.
         tail: any callable on arrays (Torch, ONNX) in place of the tail of the one bundle: features
             (batch, n_features) float32 -> scores (batch, n_classes). It is called in one thread at a time.
         reload_s: how often to look whether another bundle lies at a path; None for never.
@@ -54,13 +56,14 @@ def serve(
         BundleError: a path without a bundle that can be read.
         ConfigError: a setting outside its range, no tail, or an address that cannot be had.
     """
-    if not bundles or (tail is not None and len(bundles) > 1):
+    given = tuple(models)
+    if not (bundles or given) or (tail is not None and len(bundles) > 1):
         raise ConfigError(f"{len(bundles)} bundles to serve; give one or more, and with tail= just one")
     for name, seconds in (("notice_s", notice_s), ("drain_s", drain_s)):
         if not 0 <= seconds < 3600:
             raise ConfigError(f"{name}={seconds}; use a number of seconds from 0 on, below 3600")
     server = TailServer(
-        settings=settings, security=security, metrics=metrics, fleet=fleet, observers=observers
+        given, settings=settings, security=security, metrics=metrics, fleet=fleet, observers=observers
     )
     folders = []
     for bundle in bundles:
