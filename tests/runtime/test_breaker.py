@@ -38,7 +38,7 @@ def test_an_answer_between_two_failures_begins_the_row_anew():
 
 
 def test_waits_double_up_to_the_longest_and_begin_anew_after_an_answer():
-    breaker, now, waits = *opened()[:1], 0.0, []
+    breaker, now, waits = *opened(LinkPolicy(longest_wait_s=5))[:1], 0.0, []
     for _ in range(9):
         waits.append(breaker.wait_s(now))
         now += waits[-1]
@@ -74,8 +74,8 @@ def test_requests_under_way_when_it_opened_say_nothing_about_the_probe():
     ("settings", "text"),
     [
         ({"failures_to_open": 0}, "failures_to_open=0; use 1 or more requests"),
-        ({"first_wait_s": 0}, "first_wait_s=0, longest_wait_s=5.0; use seconds above 0"),
-        ({"first_wait_s": 6}, "first_wait_s=6, longest_wait_s=5.0"),
+        ({"first_wait_s": 0}, "first_wait_s=0, longest_wait_s=2.0; use seconds above 0"),
+        ({"first_wait_s": 6}, "first_wait_s=6, longest_wait_s=2.0"),
         ({"longest_wait_s": float("inf")}, "longest_wait_s=inf"),
         ({"first_wait_s": float("nan")}, "first_wait_s=nan"),
         ({"hedge_after_s": 0}, "hedge_after_s=0; use seconds above 0, or None for never"),

@@ -27,7 +27,7 @@ class LinkPolicy:
 
     failures_to_open: int = 3
     first_wait_s: float = 0.1
-    longest_wait_s: float = 5.0
+    longest_wait_s: float = 2.0
     hedge_after_s: float | None = None
 
     def __post_init__(self) -> None:
