@@ -2,6 +2,8 @@ import copy
 import errno
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import tracemalloc
 from functools import reduce
@@ -444,6 +446,40 @@ def test_a_part_of_another_size_is_not_even_read(folder):
         BundleError, match=r"tail.safetensors: 1099511627776 bytes, the manifest says \d+: truncated, or"
     ):
         read(folder)
+
+
+def test_a_part_larger_than_its_layers_is_not_even_read(workshop, folder):
+    with (folder / "tail.safetensors").open("r+b") as stream:
+        stream.truncate(1 << 40)
+    workshop.forge(folder, lambda content: content["parts"]["tail"].update(n_bytes=1 << 40))
+    with pytest.raises(
+        BundleError, match=r"tail.safetensors: 1099511627776 bytes by the manifest, and its layers take at"
+    ):
+        read(folder)
+
+
+def test_a_part_that_no_memory_holds_is_one_clear_error(workshop, folder):
+    n_in, n_bytes = 2**31 - 1, (2**31 - 1) * 8 * 4
+    head = {"kind": "linear", "n_in": n_in, "n_out": 8, "bias": False}
+    with (folder / "head.safetensors").open("r+b") as stream:
+        stream.truncate(n_bytes)
+
+    def claim(content):
+        content["parts"]["head"].update(layers=[head], n_bytes=n_bytes)
+        content["preprocessing"].update(pad_to=n_in)
+
+    workshop.forge(folder, claim)
+    script = (
+        "import resource, sys; from offramp.bundle import read;"
+        "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30)); read(sys.argv[1])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, folder], capture_output=True, text=True, check=False
+    )
+    assert ended.stderr.splitlines()[-1] == (
+        f"offramp.errors.BundleError: {folder}/head.safetensors: {n_bytes} bytes, more than this machine has"
+        " memory for; use one that has"
+    )
 
 
 def test_an_oversized_manifest_is_not_even_read(folder):

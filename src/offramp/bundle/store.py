@@ -16,7 +16,7 @@ from offramp.bundle.manifest import Manifest, PartRecord
 from offramp.bundle.names import PARTS, Place, file_name, inner_place, is_file_of_a_part, is_part
 from offramp.bundle.part import Part
 from offramp.bundle.records import bundle_of, codec_of, manifest_of
-from offramp.bundle.tensors import from_bytes, to_bytes
+from offramp.bundle.tensors import from_bytes, most_bytes, to_bytes
 from offramp.errors import BundleError, OfframpError
 
 MANIFEST = "manifest.json"
@@ -187,6 +187,12 @@ def _read_manifest(folder: Path) -> Manifest:
 
 def _read_part(folder: Path, name: str, record: PartRecord) -> Part:
     file = folder / file_name(name)
+    most = most_bytes(record.layers)
+    if record.n_bytes > most:  # a hole of any size takes no room on disk, and would take it in memory
+        raise BundleError(
+            f"{file}: {record.n_bytes} bytes by the manifest, and its layers take at most {most}; get the"
+            " bundle from whoever trained it"
+        )
     data = _read_file(file, exactly=record.n_bytes)
     found = hashlib.sha256(data).hexdigest()
     if found != record.sha256:
@@ -215,6 +221,10 @@ def _read_file(file: Path, *, at_most: int | None = None, exactly: int | None = 
             if at_most is not None and status.st_size > at_most:
                 raise BundleError(f"{file}: {status.st_size} bytes; a manifest has at most {at_most}")
             return stream.read(status.st_size)
+    except MemoryError as error:
+        raise BundleError(
+            f"{file}: {status.st_size} bytes, more than this machine has memory for; use one that has"
+        ) from error
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise BundleError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,9 @@ from offramp.bundle.layers import Layer, SparseLinearLayer, array_forms, junctio
 from offramp.bundle.part import Array, Part, check_names
 from offramp.errors import BundleError
 
+_ENTRY_BYTES = 200  # of a header, for an array
+_SPARE_BYTES = 1 << 20  # for what other writers put there
+
 # safetensors' names of the types that we write
 _TYPE_NAMES = {"float32": "F32", "uint8": "U8", "uint16": "U16", "uint32": "U32"}
 
@@ -20,6 +24,13 @@ def to_bytes(part: Part) -> bytes:
     """A safetensors file of the part's arrays, tables in the smallest unsigned type."""
     dtypes = _stored_dtypes(part.layers)
     return safetensors.numpy.save({name: part.arrays[name].astype(dtype) for name, dtype in dtypes.items()})
+
+
+def most_bytes(layers: Sequence[Layer]) -> int:
+    """The largest size of a file with the arrays of these layers: theirs, and a header with room to spare."""
+    forms, dtypes = array_forms(layers), _stored_dtypes(layers)
+    held = sum(math.prod(shape) * dtypes[name].itemsize for name, (_, shape) in forms.items())
+    return held + _SPARE_BYTES + _ENTRY_BYTES * len(forms)
 
 
 def from_bytes(layers: Sequence[Layer], data: bytes) -> Part:
