@@ -50,7 +50,8 @@ def main() -> None:
     settings = [Setting(*one) for one in itertools.product(KINDS, LONGEST_S, (True, False))]
     print(f"{outage_s:g} s away, {N_TRIALS} trials; ms")
     print(
-        "| gone | longest wait | asks again | samples that waited | p50 | p99 | back after, median | largest |"
+        "| gone | longest wait | asks again | samples that waited | p50 | p99 | back after, median |"
+        " largest |"
     )
     print("|---|---|---|---|---|---|---|---|")
     with far_tail() as port:

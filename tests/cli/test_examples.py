@@ -20,3 +20,10 @@ def test_every_example_runs_without_a_warning(path: Path, tmp_path: Path) -> Non
         right, of, asked, _ = (int(number) for number in re.findall(r"\d+", done.stdout))
         assert right > 0.85 * of
         assert 0 < asked < of
+    if path.stem == "production_line":
+        assert done.stdout.index("the link is gone") < done.stdout.index("the link is back")
+        at_once, in_the_end = map(float, re.findall(r"([\d.]+)%", done.stdout))
+        assert 80 < at_once < in_the_end
+        assert "thrown out" in done.stdout
+        assert "back to the belt" in done.stdout
+        assert done.stdout.endswith("nothing is left aside\n")
