@@ -49,10 +49,7 @@ def main() -> None:
     outage_s = float(sys.argv[1]) if len(sys.argv) > 1 else OUTAGE_S
     settings = [Setting(*one) for one in itertools.product(KINDS, LONGEST_S, (True, False))]
     print(f"{outage_s:g} s away, {N_TRIALS} trials; ms")
-    print(
-        "| gone | longest wait | asks again | samples that waited | p50 | p99 | back after, median |"
-        " largest |"
-    )
+    print("| gone | longest wait | asks again | samples that waited | p50 | p99 | back after | at most |")
     print("|---|---|---|---|---|---|---|---|")
     with far_tail() as port:
         for kind in KINDS:
