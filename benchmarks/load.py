@@ -139,8 +139,8 @@ def page(figures: dict[str, Any]) -> str:
     slope, interval = figures["slope_mib_per_hour"], figures["slope_interval_mib_per_hour"]
     return f"""# A server under load
 
-`python -m benchmarks.load --minutes {figures["seconds"] / 60:g} --edges {figures["edges"]}` on {machine["processor"]},
-{machine["cores"]} cores for server and edges together.
+`python -m benchmarks.load --minutes {figures["seconds"] / 60:g} --edges {figures["edges"]}` on
+{machine["processor"]}, {machine["cores"]} cores for server and edges together.
 
 | | |
 |---|---|
