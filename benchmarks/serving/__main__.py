@@ -2,9 +2,9 @@
 
     python -m benchmarks.serving --peers FOLDER [--markdown docs/results/serving.md]
 
-FOLDER is that of tools/peers/install.py. All servers run side by side on loopback and take turns in being asked,
-by clients in one process that each wait for an answer before they ask again; a ratio is one of two turns of the
-same round. A request holds one row of plain features as an edge sends it, made before.
+FOLDER is that of tools/peers/install.py. All servers run side by side on loopback and take turns in being
+asked, by clients in one process that each wait for an answer before they ask again; a ratio is one of two
+turns of the same round. A request holds one row of plain features as an edge sends it, made before.
 """
 
 import argparse

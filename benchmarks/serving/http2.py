@@ -1,7 +1,8 @@
 """Just enough HTTP/2 to ask one gRPC method again and again with bytes made before.
 
 A client of gRPC's own in Python costs nearly as much as a server in Python, so on a small machine it would be
-part of what is measured. This one is cheap: a request is two frames, which differ from the last ones by a number.
+part of what is measured. This one is cheap: a request is two frames, which differ from the last ones by a
+number.
 """
 
 import asyncio

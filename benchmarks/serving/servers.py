@@ -1,4 +1,4 @@
-"""Servers of the Open Inference Protocol as processes on loopback: ours, and those that tools/peers installs."""
+"""Servers of the protocol as processes on loopback: ours, and those that tools/peers installs."""
 
 import os
 import signal
