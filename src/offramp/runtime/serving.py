@@ -89,7 +89,17 @@ def serve(
                 following.cancel()
             await server.stop(drain_s, notice_s=notice_s)
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        runner.run(run())
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """That of uvloop, which answers more requests a second, where it is installed; None for asyncio's own."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return None
+    return new_event_loop
 
 
 def _signals() -> asyncio.Event:
