@@ -12,7 +12,7 @@ _HEAD = """\
 on loopback that each wait for an answer before they ask again. Servers take turns of {seconds:g} s; a ratio
 is one of two turns of one round, given as the median of {rounds} rounds and, in brackets, the smallest and
 the largest. Every server is a single process with one thread of onnxruntime; MLServer without worker
-processes, which is its faster way here; Triton is that of nvidia-pytriton, with its Python backend.
+processes (`parallel_workers` 0); Triton is that of nvidia-pytriton, with its Python backend.
 
 Measured on {processor}, {cores} cores, which servers and clients share; load average {load}
 before and {load_end} after.
