@@ -16,7 +16,6 @@ class Passage:
     """What is known of a request so far, for counts, log and traces.
 
     Args:
-        request_bytes: of its message.
         tally: of its model and version, or of none while it is in none of ours.
         metadata: that came with its call.
         held_bytes: that it takes of the room for requests.
@@ -24,9 +23,9 @@ class Passage:
         times_ns: when it came, and when each of its stages ended that it got through.
     """
 
-    request_bytes: int
     tally: Tally
     metadata: Metadata = ()
+    request_bytes: int = 0
     id: str = ""
     n_rows: int = 0
     response_bytes: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 import grpc
 
@@ -21,8 +22,15 @@ class RefusalError(Exception):
         self.status = status
 
 
-def told(error: Exception) -> tuple[grpc.StatusCode, str]:
-    """The status and the line for the caller; our own bugs go to the log."""
+class Refused(NamedTuple):
+    """What the caller gets in place of an answer."""
+
+    status: grpc.StatusCode
+    message: str
+
+
+def told(error: Exception) -> Refused:
+    """What the caller gets; our own bugs go to the log."""
     if isinstance(error, RefusalError):
         status, message = error.status, str(error)
     elif isinstance(error, WireError | InputError):
@@ -32,4 +40,4 @@ def told(error: Exception) -> tuple[grpc.StatusCode, str]:
     else:  # our own bug: its text is for the log, not for the network
         logger.error("a call failed", exc_info=error)
         status, message = grpc.StatusCode.INTERNAL, "the server failed; its log says why"
-    return status, message[:_MAX_DETAILS]
+    return Refused(status, message[:_MAX_DETAILS])

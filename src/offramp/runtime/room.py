@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import grpc
 
 from offramp.runtime.metering import Meter
@@ -12,16 +14,25 @@ from offramp.runtime.refusals import RefusalError
 class Room:
     """Bytes for requests from their arrival until their answers are sent: messages, decoded rows, scores.
 
-    Who comes when it is taken is refused at once; nobody waits for room.
+    Who has arrived when it is taken is refused at once. A message's size is not known before it is here, and
+    what gRPC has of one is not in our hands; so only so many arrive at once as could take all the room, the
+    others wait in the network, where HTTP/2's flow control holds them.
 
     Args:
         n_bytes: all there is.
+        max_message_bytes: the largest message.
         meter: has the count of what is taken.
+
+    Attributes:
+        n_places: messages that may arrive at once.
+        arriving: to be held while a message is awaited that is known to come.
     """
 
-    def __init__(self, n_bytes: int, meter: Meter) -> None:
+    def __init__(self, n_bytes: int, *, max_message_bytes: int, meter: Meter) -> None:
         self._n_bytes = n_bytes
         self._meter = meter
+        self.n_places = max(1, n_bytes // max_message_bytes)
+        self.arriving = asyncio.Semaphore(self.n_places)
 
     def take(self, passage: Passage, n_bytes: int) -> None:
         """Room for so many bytes more of a request.

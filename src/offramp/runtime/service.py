@@ -15,7 +15,7 @@ from offramp.runtime.catalog import Catalog, Served
 from offramp.runtime.metering import Meter
 from offramp.runtime.network import FloatArray
 from offramp.runtime.passage import Observer, Passage
-from offramp.runtime.refusals import RefusalError, told
+from offramp.runtime.refusals import RefusalError, Refused, told
 from offramp.runtime.room import Room
 from offramp.runtime.stream import stream_of
 
@@ -67,8 +67,8 @@ class Service:
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(_with_status(call)) for name, call in calls.items()
         }
-        handlers[INFER] = grpc.unary_unary_rpc_method_handler(self._infer)
-        stream = stream_of(self._stream_answer, self._is_open)
+        handlers[INFER] = grpc.stream_unary_rpc_method_handler(self._infer)  # so that it reads when it likes
+        stream = stream_of(self._stream_answer, self._is_open, max_streams=self._room.n_places)
         handlers[STREAM] = grpc.stream_stream_rpc_method_handler(stream)
         return grpc.method_handlers_generic_handler(wire.SERVICE, handlers)
 
@@ -90,45 +90,51 @@ class Service:
         query = wire.ModelQuery.from_bytes(data)
         return self._catalog.metadata(query.name, query.version).to_bytes()
 
-    async def _infer(self, data: bytes, context: grpc.aio.ServicerContext) -> bytes:
-        passage = self._passage(data, context)
+    async def _infer(self, _: object, context: grpc.aio.ServicerContext) -> bytes:
+        passage = self._passage(context)
         context.add_done_callback(lambda _: self._room.leave(passage))  # once the answer is sent
-        try:
-            return await self._answered(data, passage)
-        except Exception as error:
-            await context.abort(*self._failed(passage, error))
-            raise AssertionError("abort always raises") from error
+        # gRPC ends a call by raising; a frame with a request in it would be kept by that, in a cycle.
+        outcome = await self._outcome(await self._arrived(context), passage)
+        if isinstance(outcome, Refused):
+            await context.abort(outcome.status, outcome.message)
+            raise AssertionError("abort always raises")
+        return outcome
+
+    async def _arrived(self, context: grpc.aio.ServicerContext) -> bytes:
+        async with self._room.arriving:
+            data = await context.read()
+        return b"" if data is grpc.aio.EOF else data
 
     @asynccontextmanager
     async def _stream_answer(self, data: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
-        passage = self._passage(data, context)
+        passage = self._passage(context)
         try:
-            try:
-                said = wire.stream_response(await self._answered(data, passage))
-            except Exception as error:  # noqa: BLE001 (told to the client, and to the log where it is our bug)
-                status, message = self._failed(passage, error)
-                said = wire.stream_error(f"{status.name}: {message}", data)
-            yield said
+            outcome = await self._outcome(data, passage)
+            if isinstance(outcome, Refused):
+                yield wire.stream_error(f"{outcome.status.name}: {outcome.message}", data)
+            else:
+                yield wire.stream_response(outcome)
         finally:
             self._room.leave(passage)
 
-    def _passage(self, data: bytes, context: grpc.aio.ServicerContext) -> Passage:
-        return Passage(len(data), self._meter.other, context.invocation_metadata())
+    def _passage(self, context: grpc.aio.ServicerContext) -> Passage:
+        return Passage(self._meter.other, context.invocation_metadata())
 
-    async def _answered(self, data: bytes, passage: Passage) -> bytes:
+    async def _outcome(self, data: bytes, passage: Passage) -> bytes | Refused:
+        """The response to a request, or why there is none; it raises nothing."""
+        passage.request_bytes = len(data)
         try:
             response = await self._response(data, passage)
         except asyncio.CancelledError:  # the caller gave up, or its deadline passed
             self._ended(passage, "CANCELLED")
             raise
+        except Exception as error:  # noqa: BLE001 (told to the caller, and to the log where it is our bug)
+            refused = told(error)
+            self._ended(passage, refused.status.name)
+            return refused
         passage.response_bytes = len(response)
         self._ended(passage, "OK")
         return response
-
-    def _failed(self, passage: Passage, error: Exception) -> tuple[grpc.StatusCode, str]:
-        status, message = told(error)
-        self._ended(passage, status.name)
-        return status, message
 
     def _ended(self, passage: Passage, status: str) -> None:
         passage.end(status)
@@ -200,7 +206,8 @@ def _with_status(
         try:
             return await call(data)
         except Exception as error:
-            await context.abort(*told(error))
+            refused = told(error)
+            await context.abort(refused.status, refused.message)
             raise AssertionError("abort always raises") from error
 
     return answer

@@ -21,7 +21,7 @@ class _End(Enum):
     SERVER_STOPS = 2
 
 
-def stream_of(answer: Answer, is_open: Callable[[], bool]) -> Stream:
+def stream_of(answer: Answer, is_open: Callable[[], bool], *, max_streams: int) -> Stream:
     """A call that answers each of its messages, in the order in which answers are done.
 
     Where the server stops, it reads no more, answers what it has read, and ends with UNAVAILABLE.
@@ -29,9 +29,24 @@ def stream_of(answer: Answer, is_open: Callable[[], bool]) -> Stream:
     Args:
         answer: a message to its answer, for as long as it takes to send; raises nothing.
         is_open: whether new work is taken.
+        max_streams: more at once are refused with RESOURCE_EXHAUSTED; each may always send a message.
     """
+    n_streams = 0
 
-    async def stream(_: object, context: grpc.aio.ServicerContext) -> None:
+    async def limited(_: object, context: grpc.aio.ServicerContext) -> None:
+        nonlocal n_streams
+        if n_streams >= max_streams:
+            await context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"{n_streams} streams are open, and no more may be; close one, or ask without a stream",
+            )
+        n_streams += 1
+        try:
+            await stream(context)
+        finally:
+            n_streams -= 1
+
+    async def stream(context: grpc.aio.ServicerContext) -> None:
         free, writing = asyncio.Semaphore(MAX_IN_FLIGHT), asyncio.Lock()
 
         async def reply(data: bytes) -> None:
@@ -46,7 +61,7 @@ def stream_of(answer: Answer, is_open: Callable[[], bool]) -> Stream:
         if data is _End.SERVER_STOPS:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the server stops; ask another one, or later")
 
-    return stream
+    return limited
 
 
 async def _next(

@@ -114,6 +114,9 @@ class TailServer:
         options = [
             ("grpc.max_receive_message_length", self._settings.max_message_bytes),
             ("grpc.so_reuseport", 0),  # else a second server would quietly share the port
+            # Else gRPC takes in whole messages before anybody reads them, see `Room`; so it has 64 KiB of
+            # each, and one that is being read gets the window it needs.
+            ("grpc.http2.bdp_probe", 0),
         ]
         if self._metrics is not None:
             self._metrics.start()
@@ -162,7 +165,11 @@ class TailServer:
         return Service(
             self._catalog,
             meter=self.meter,
-            room=Room(self._settings.max_bytes_in_flight, self.meter),
+            room=Room(
+                self._settings.max_bytes_in_flight,
+                max_message_bytes=self._settings.max_message_bytes,
+                meter=self.meter,
+            ),
             observers=self._observers,
             is_ready=lambda: self._ready,
             is_open=lambda: self._open,
