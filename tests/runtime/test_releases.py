@@ -175,6 +175,10 @@ def test_models_that_cannot_be_made_of_a_bundle_do_not_end_the_following(release
     following.cancel()
 
 
+def batchers():
+    return {thread for thread in threading.enumerate() if thread.name == "offramp-batcher"}
+
+
 def wait_until(condition):
     for _ in range(1000):
         if condition():
@@ -187,6 +191,7 @@ def test_clients_through_many_reloads_see_no_failure_and_only_answers_of_a_versi
     path, n_reloads = tmp_path / "b", 30
     versions = [release(head=i // 3, tail=i) for i in range(n_reloads)]  # every third brings another head
     bundles.write(versions[0], path)
+    before = batchers()
     folder = BundleFolder(path)
     server = TailServer()
     server.add(folder.models, source=folder)
@@ -231,4 +236,4 @@ def test_clients_through_many_reloads_see_no_failure_and_only_answers_of_a_versi
     assert seen == set(expected)
     assert len(server.models["tiny.tail"]) == 2
     asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
-    assert sum(thread.name == "offramp-batcher" for thread in threading.enumerate()) == 0
+    wait_until(lambda: not batchers() - before)

@@ -62,6 +62,8 @@ def serve(
     for name, seconds in (("notice_s", notice_s), ("drain_s", drain_s)):
         if not 0 <= seconds < 3600:
             raise ConfigError(f"{name}={seconds}; use a number of seconds from 0 on, below 3600")
+    if reload_s is not None and not reload_s > 0:
+        raise ConfigError(f"reload_s={reload_s}; use a number of seconds above 0, or None")
     server = TailServer(
         given, settings=settings, security=security, metrics=metrics, fleet=fleet, observers=observers
     )
