@@ -55,7 +55,8 @@ def get(url, accept=PLAIN):
 
 def shown(metrics, name, **labels):
     """The value of the one sample with these labels, as the page says; of version 1 unless told otherwise."""
-    labels = {"version": "1" if labels["model"] else "", **labels}
+    if "model" in labels:
+        labels = {"version": "1" if labels["model"] else "", **labels}
     families = plain_text(get(metrics.url))
     found = [s.value for family in families for s in family.samples if (s.name, s.labels) == (name, labels)]
     assert len(found) <= 1
@@ -86,6 +87,76 @@ def test_answered_requests_are_counted_with_rows_bytes_and_time(metrics, infer):
     assert shown(metrics, "offramp_request_duration_seconds_bucket", **own, le="+Inf") == 2
     assert shown(metrics, "offramp_request_duration_seconds_count", **own) == 2
     assert shown(metrics, "nv_inference_request_success", model="tiny") == 0
+
+
+def test_messages_of_a_stream_are_counted_as_calls_are(bundle, host, metrics):
+    asked = [request(3), request(n_features=7), request(model="huge")]
+    with grpc.insecure_channel(host(bundle, metrics=metrics)) as channel:
+        stream = channel.stream_stream(f"/{SERVICE}/ModelStreamInfer")
+        assert len(list(stream(iter(asked), timeout=10))) == 3
+    assert shown(metrics, "nv_inference_request_success", model="tiny.tail") == 1
+    assert shown(metrics, "nv_inference_count", model="tiny.tail") == 3
+    sent = sum(map(len, asked[:2]))
+    assert shown(metrics, "offramp_request_bytes_total", model="tiny.tail") == sent
+    for model, reason in (("tiny.tail", "INVALID_ARGUMENT"), ("", "NOT_FOUND")):
+        assert shown(metrics, "nv_inference_request_failure", model=model, reason=reason) == 1
+    assert becomes(0, metrics, "offramp_requests_in_flight", model="tiny.tail")
+
+
+def test_each_version_has_counts_of_its_own_until_it_goes(workshop, loop, metrics):
+    server = TailServer(metrics=metrics)
+    old, new = workshop.bundle(), workshop.bundle(classes=("ant", "bee", "dog"))
+
+    def add(bundle):
+        async def added():
+            return server.add(models_of(bundle), source="here")
+
+        return asyncio.run_coroutine_threadsafe(added(), loop).result(10)
+
+    add(old)
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            infer = channel.unary_unary(f"/{SERVICE}/ModelInfer")
+            infer(request(), timeout=10)
+            stranger = InferRequest("tiny.tail", (), parameters={"head_digest": "f" * 64}).to_bytes()
+            with pytest.raises(grpc.RpcError, match="features of head"):
+                infer(stranger, timeout=10)
+            assert shown(metrics, "nv_inference_request_success", model="tiny.tail", version="1") == 1
+            labels = {"model": "tiny.tail", "version": "", "reason": "FAILED_PRECONDITION"}
+            assert becomes(1, metrics, "nv_inference_request_failure", **labels)
+            add(new)
+            infer(request(), timeout=10)
+            infer(request(), timeout=10)
+        assert shown(metrics, "nv_inference_request_success", model="tiny.tail", version="2") == 2
+        assert shown(metrics, "nv_inference_request_success", model="tiny.tail", version="1") is None
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+
+
+def test_waiting_and_computing_are_told_apart_and_bytes_in_flight_are_shown(metrics, infer):
+    release = threading.Event()
+
+    def tail(x):
+        assert release.wait(10)
+        return x[:, :3]
+
+    infer(request(model="huge"), tail=tail)  # which starts the server
+    callers = [threading.Thread(target=infer, args=(request(),)) for _ in range(2)]
+    callers[0].start()
+    first = len(request()) + 4 * (8 + 3)
+    assert becomes(first, metrics, "offramp_bytes_in_flight")
+    callers[1].start()
+    assert becomes(2 * first, metrics, "offramp_bytes_in_flight")
+    began = time.perf_counter()
+    while time.perf_counter() - began < 0.05:  # the first is computed, the second waits for it
+        time.sleep(0.01)
+    release.set()
+    for caller in callers:
+        caller.join(10)
+    assert becomes(0, metrics, "offramp_bytes_in_flight")
+    for name in ("nv_inference_queue_duration_us", "nv_inference_compute_infer_duration_us"):
+        assert 50_000 <= shown(metrics, name, model="tiny.tail") < 10e6
 
 
 @pytest.mark.parametrize(
