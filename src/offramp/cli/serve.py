@@ -14,7 +14,16 @@ from offramp.cli.logs import TEXT, logs_of
 from offramp.cli.options import Threads, TokenFile
 from offramp.cli.tail_given import given_tail
 from offramp.errors import ConfigError
-from offramp.runtime import Fleet, Metrics, Model, RayTails, ServerSecurity, TailServer, TailSettings
+from offramp.runtime import (
+    MAX_BYTES_IN_FLIGHT,
+    Fleet,
+    Metrics,
+    Model,
+    RayTails,
+    ServerSecurity,
+    TailServer,
+    TailSettings,
+)
 from offramp.runtime import serve as serve_bundles
 from offramp.runtime.models import Compute
 from offramp.runtime.passage import Observer
@@ -52,6 +61,10 @@ def serve(
     max_wait_s: Annotated[
         float, typer.Option(min=0, max=1, help="How long a sample may wait for others to be computed with.")
     ] = 0.002,
+    max_bytes_in_flight: Annotated[
+        int,
+        typer.Option(min=1, help="Memory for requests that are answered at once; who comes then is refused."),
+    ] = MAX_BYTES_IN_FLIGHT,
     tls_cert: Annotated[
         Path | None, typer.Option(help="The server's certificate (PEM), for TLS.", show_default=False)
     ] = None,
@@ -170,7 +183,7 @@ def serve(
         raise ConfigError("--ray-actors and --ray-address say how to use Ray; give --ray too")
     if ray and tail is not None:
         raise ConfigError("--ray computes the bundle's own tail; leave out --tail")
-    settings = TailSettings(host, port, max_batch, max_wait_s)
+    settings = TailSettings(host, port, max_batch, max_wait_s, max_bytes_in_flight=max_bytes_in_flight)
     with logs_of("offramp.runtime", format=log_format, level=log_level), ExitStack() as ending:
         observers: list[Observer] = [log_request]
         if otel:
