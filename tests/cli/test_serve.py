@@ -131,6 +131,12 @@ def test_a_port_in_use_is_one_line(offramp: Cli, bundle: Path) -> None:
     assert outcome.out == ""
 
 
+def test_room_for_less_than_one_request_is_one_line(cli: Cli, bundle: Path) -> None:
+    assert cli("serve", bundle, "--max-bytes-in-flight", 1000).error == (
+        "--max-bytes-in-flight=1000 holds no request of max_message_bytes=4194304; use at least as many"
+    )
+
+
 def test_a_bundle_without_a_tail_is_one_line(cli: Cli, bundle: Path, tmp_path: Path) -> None:
     for name in ("manifest.json", "head.safetensors"):
         shutil.copy(bundle / name, tmp_path)

@@ -30,7 +30,7 @@ OPTIONS = {  # advice to callers -> to people
     "overwrite=True": "--overwrite",
     **{
         name: f"--{name.replace('_', '-')}"
-        for name in ("max_params", "max_bytes", "max_macs", "min_accuracy")
+        for name in ("max_bytes_in_flight", "max_params", "max_bytes", "max_macs", "min_accuracy")
     },
 }
 WRITING = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)  # named no file: it was standard output
