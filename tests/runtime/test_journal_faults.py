@@ -265,7 +265,8 @@ def test_no_damage_makes_anything_but_a_journal_error_or_a_sound_record(data):
         with suppress(JournalError), Journal(path, sync="normal") as journal:
             for _, found in journal.pending():
                 number = int(found.id[-4:])
-                assert found == entry(f"sample-{number:04}", bytes([number % 256]) * 500)
+                kept = entry(f"sample-{number:04}", bytes([number % 256]) * 500)
+                assert found.content() == kept.content()  # all but its time, which no digest covers
                 journal.refine(found.id, Verdict(1, 0.9))
             journal.delivered(*ids(journal.undelivered()))
 
