@@ -1,6 +1,7 @@
 """ModelStreamInfer: many requests over one call, answered as they are done."""
 
 import asyncio
+import contextlib
 import queue
 import subprocess
 import sys
@@ -219,3 +220,24 @@ print(n_right)
     )
     said = "INVALID_ARGUMENT: tensor 'features' has shape (1, 7); this model reads [-1, 8]\n49\n"
     assert (run.returncode, run.stdout) == (0, said), run.stderr
+
+
+def test_what_nobody_answers_does_not_pile_up_in_the_server(spawn, loop):
+    n_streams, size = 16, 64 * 1024
+    data = InferRequest("tiny.tail", (Tensor("x", ones(size // 32)),)).to_bytes()
+
+    async def sent(channel):
+        call, n = channel.stream_stream(f"/{SERVICE}/ModelStreamInfer")(), 0
+        with contextlib.suppress(TimeoutError):
+            while True:
+                await asyncio.wait_for(call.write(data), 1)  # longer, and it is held up
+                n += 1
+        return n
+
+    async def all_sent(address):
+        async with grpc.aio.insecure_channel(address) as channel:
+            return sum(await asyncio.gather(*(sent(channel) for _ in range(n_streams))))
+
+    n_sent = asyncio.run_coroutine_threadsafe(all_sent(spawn("hangs").address), loop).result(60)
+    # Those that the server works on, and some that it has not read or that the client's side holds.
+    assert n_sent <= n_streams * (MAX_IN_FLIGHT + 10)
