@@ -187,6 +187,16 @@ def test_offloads_of_another_head_go_in_a_request_of_their_own():
     assert bench.tail.asked == [[1, 2], [3], [4]]
 
 
+def test_a_request_that_cannot_be_read_is_given_up_and_holds_nobody_up():
+    bench = Bench(max_batch=2)
+    unreadable = [Entry(id, 0.0, b"\xff", Verdict(0, 0.5), "h") for id in ("x", "y", "z")]
+    bench.journal.append(*unreadable, entry("1"), entry("2"))
+    bench.steps(3)
+    assert bench.outcomes() == {"x": None, "y": None, "z": None, "1": 2, "2": 1}
+    reasons = {one.reason for one in bench.journal.undelivered() if one.refined is None}
+    assert reasons == {"its request cannot be read: 1 bytes that are no ModelInferRequest"}
+
+
 def test_after_too_long_a_time_a_sample_is_given_up():
     bench = Bench(lambda values: UNREACHABLE, refine_within_s=10)
     bench.append(1, created_s=0.0)

@@ -15,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp import wire
-from offramp.errors import JournalError, PeerError, TailBusyError, TailRefusedError, TailUnreachableError
+from offramp.errors import (
+    JournalError,
+    PeerError,
+    TailBusyError,
+    TailRefusedError,
+    TailUnreachableError,
+    WireError,
+)
 from offramp.exits import max_softmax
 from offramp.runtime.journal import Journal, Verdict
 from offramp.runtime.refining.settings import RefiningSettings
@@ -163,10 +170,13 @@ class Sender:
         if not pending and self._after and self._clock() >= self._again_at:
             self._after = 0
             pending = self._journal.pending(self._size)
-        return [
-            _Waiting(number, entry.id, wire.InferRequest.from_bytes(entry.request))
-            for number, entry in pending
-        ]
+        readable = list[_Waiting]()
+        for number, entry in pending:
+            try:
+                readable.append(_Waiting(number, entry.id, wire.InferRequest.from_bytes(entry.request)))
+            except WireError as error:  # of another version of this program
+                self._give_up(entry.id, f"its request cannot be read: {error}")
+        return self._next() if pending and not readable else readable
 
     def _send(self, batch: Sequence[_Waiting]) -> None:
         """Raises where the tail is not there, or busy; all else is dealt with."""
