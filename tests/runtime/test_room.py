@@ -111,7 +111,12 @@ def test_messages_of_a_stream_take_room_too_until_the_client_has_read_the_answer
         refused = oip.ModelStreamInferResponse.FromString(next(stream))
         assert refused.error_message.startswith("RESOURCE_EXHAUSTED: ")
         gate.opened.set()
-        assert [oip.ModelStreamInferResponse.FromString(data).error_message for data in stream] == [""] * 3
+        rest = [oip.ModelStreamInferResponse.FromString(data).error_message for data in stream]
+    # Messages count from their arrival, so where all four arrive together there may be room for two only.
+    answered = [message for message in rest if not message]
+    assert len(rest) == 3
+    assert len(answered) in (2, 3)
+    assert all(message.startswith("RESOURCE_EXHAUSTED: ") for message in rest if message)
     assert becomes(0, lambda: metrics.meter.bytes_in_flight)
 
 

@@ -50,9 +50,12 @@ def stream_of(answer: Answer, is_open: Callable[[], bool], *, max_streams: int) 
         free, writing = asyncio.Semaphore(MAX_IN_FLIGHT), asyncio.Lock()
 
         async def reply(data: bytes) -> None:
-            # gRPC takes one at a time, and none while the client does not read.
-            async with answer(data, context) as said, writing:
-                await context.write(said)
+            try:
+                # gRPC takes one at a time, and none while the client does not read.
+                async with answer(data, context) as said, writing:
+                    await context.write(said)
+            except grpc.aio.InternalError:
+                return  # the client is gone: nothing more is read, until gRPC cancels the call
             free.release()
 
         async with asyncio.TaskGroup() as replies:
