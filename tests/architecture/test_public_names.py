@@ -7,11 +7,14 @@ import pytest
 PUBLIC = {
     "bundle": """
         Bundle HEAD_DIGEST_KEY InnerExit Layer LinearLayer MANIFEST PARTS Part Place Preprocessing
-        ReluLayer SparseLinearLayer check_exits check_writable inner_exits part_bytes present read
+        Quantisation ReluLayer SparseLinearLayer check_exits check_writable inner_exits part_bytes present read
         write
     """,
     "cli": "app main",
-    "codec": "CODECS Codec FloatCodec arrived check_name codec_from fit_codec stacked",
+    "codec": """
+        CODECS Codec FloatCodec Grid GriddedCodec arrived check_name codec_from fit_codec fit_grid shortest
+        stacked
+    """,
     "data": "Dataset SPLITS SplitName load preprocessing_for samples_digest unlabelled",
     "exits": """
         CRITERIA DriftWatch ExitRule NEVER Profile Reliability check_criterion fit_learned fit_temperature
@@ -43,6 +46,10 @@ PUBLIC = {
     "experiments.searched": """
         Beside FACTOR Find FoundRun Network OUTCOMES RowFound SearchTold choose findings gather_found
         network_table read_reproduced row_table told train_found write_found write_found_page
+    """,
+    "int8": """
+        Inputs IntegerDevice IntegerJunction IntegerRule NEVER_SURE Scaling Trace Values
+        integer_junctions run scaling steps_of
     """,
     "kernels": """
         Forward MAX_LAYERS TrainLayer TrainStep Trained available_isas forward forward_at forward_bfloat16

@@ -31,11 +31,11 @@ def test_the_seal_is_over_the_content_as_it_stands_in_the_file(manifest_bytes):
     [
         (b"offramp-bundle", b"offramp-report", "format 'offramp-report', not 'offramp-bundle'"),
         (
-            b'"format_version":2',
             b'"format_version":3',
-            "format version 3; this offramp reads 1 and 2: install",
+            b'"format_version":4',
+            "format version 4; this offramp reads 1 to 3: install",
         ),
-        (b'"format_version":2', b'"format_version":"2"', "not a manifest: Expected `int`, got `str`"),
+        (b'"format_version":3', b'"format_version":"3"', "not a manifest: Expected `int`, got `str`"),
         (b'"bee"', b'"eel"', "the content's SHA-256 is .*damaged or edited by hand; copy the bundle again"),
         (b'"sha256"', b'"sha1"', "not a manifest: Object contains unknown field `sha1`"),
         (b'"format"', b'"more":1,"format"', "not a manifest: Object contains unknown field `more`"),

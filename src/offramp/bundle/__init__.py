@@ -5,6 +5,7 @@ from offramp.bundle.layers import Layer, LinearLayer, ReluLayer, SparseLinearLay
 from offramp.bundle.names import HEAD_DIGEST_KEY, PARTS, Place
 from offramp.bundle.part import Part
 from offramp.bundle.preprocessing import Preprocessing
+from offramp.bundle.quantisation import Quantisation
 from offramp.bundle.store import MANIFEST, check_exits, check_writable, part_bytes, present, read, write
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Part",
     "Place",
     "Preprocessing",
+    "Quantisation",
     "ReluLayer",
     "SparseLinearLayer",
     "check_exits",

@@ -12,6 +12,7 @@ from offramp.bundle.layers import Layer, width_after, widths
 from offramp.bundle.names import Place, inner_name, inner_place
 from offramp.bundle.part import Part
 from offramp.bundle.preprocessing import Preprocessing
+from offramp.bundle.quantisation import Quantisation
 from offramp.codec import Codec, FloatCodec
 from offramp.errors import BundleError, ConfigError
 from offramp.exits import ExitRule
@@ -53,6 +54,7 @@ class Bundle:
         encoder_digest: of the encoder that the tail belongs to, "" for none; taken from the encoder where it
             is given.
         inner_exits: exits before the cut, in the head, and behind it, in the tail.
+        quantisation: for devices that compute with integers.
 
     Raises:
         BundleError: parts that do not fit each other, the preprocessing, the classes or the codec.
@@ -71,6 +73,7 @@ class Bundle:
     encoder: Part | None = None
     encoder_digest: str = ""
     inner_exits: tuple[InnerExit, ...] = ()
+    quantisation: Quantisation | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

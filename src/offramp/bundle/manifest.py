@@ -13,10 +13,11 @@ import numpy as np
 from offramp.bundle.layers import Digest, Layer
 from offramp.bundle.names import PartName, Place
 from offramp.bundle.preprocessing import Preprocessing
+from offramp.bundle.quantisation import QuantisedPart
 from offramp.errors import BundleError, OfframpError
 
 FORMAT = "offramp-bundle"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MAX_BYTES = 64 << 20  # a manifest; 65,536 features with an offset and a scale each take about 3 MiB
 
 
@@ -61,6 +62,22 @@ class InnerExitRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rule: RuleRecord
 
 
+class GridRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A Grid of 8 bits as JSON."""
+
+    low: tuple[float, ...]
+    step: tuple[float, ...]
+
+
+class QuantisationRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A Quantisation as JSON."""
+
+    input: GridRecord | None = None
+    grids: dict[QuantisedPart, tuple[GridRecord, ...]]
+    rule: RuleRecord
+    evidence: dict[str, Any] = {}
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The sealed content of manifest.json."""
 
@@ -73,6 +90,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     exit_rule: RuleRecord
     inner_exits: tuple[InnerExitRecord, ...] = ()
     codec: CodecRecord
+    quantisation: QuantisationRecord | None = None
     training: dict[str, Any]
     parts: dict[PartName, PartRecord]
 
@@ -127,6 +145,9 @@ def encode(manifest: Manifest) -> bytes:
     _check_json("exit_rule.evidence", manifest.exit_rule.evidence)
     for inner in manifest.inner_exits:
         _check_json(f"the rule's evidence of exit-{inner.place}-{inner.after}", inner.rule.evidence)
+    if manifest.quantisation is not None:
+        _check_json("quantisation.rule.evidence", manifest.quantisation.rule.evidence)
+        _check_json("quantisation.evidence", manifest.quantisation.evidence)
     _check_json("training", manifest.training)
     try:
         content = msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_plain_number), indent=1)
@@ -149,9 +170,9 @@ def decode(data: bytes) -> Manifest:
         version = msgspec.json.decode(data, type=_Version)
         if version.format != FORMAT:
             raise BundleError(f"format {version.format[:40]!r}, not {FORMAT!r}; give the folder of a bundle")
-        if version.format_version not in (1, FORMAT_VERSION):
+        if version.format_version not in (1, 2, FORMAT_VERSION):
             raise BundleError(
-                f"format version {version.format_version}; this offramp reads 1 and {FORMAT_VERSION}:"
+                f"format version {version.format_version}; this offramp reads 1 to {FORMAT_VERSION}:"
                 " install an offramp that knows it, or train and write again"
             )
         envelope = msgspec.json.decode(data, type=_Envelope)

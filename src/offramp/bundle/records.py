@@ -8,15 +8,18 @@ from offramp import __version__
 from offramp.bundle.bundle import Bundle, InnerExit
 from offramp.bundle.manifest import (
     CodecRecord,
+    GridRecord,
     InnerExitRecord,
     Manifest,
     PartRecord,
     ProfileRecord,
+    QuantisationRecord,
     RuleRecord,
 )
 from offramp.bundle.names import inner_name
 from offramp.bundle.part import Part
-from offramp.codec import Codec, codec_from
+from offramp.bundle.quantisation import QUANTISED_PARTS, Quantisation
+from offramp.codec import Codec, Grid, codec_from, shortest
 from offramp.errors import BundleError
 from offramp.exits import ExitRule, Profile
 
@@ -35,6 +38,7 @@ def manifest_of(bundle: Bundle, parts: Mapping[str, PartRecord]) -> Manifest:
             InnerExitRecord(one.place, one.after, _rule_record(one.rule)) for one in bundle.inner_exits
         ),
         codec=CodecRecord(bundle.codec.name, bundle.codec.parameters()),
+        quantisation=None if bundle.quantisation is None else _quantisation_record(bundle.quantisation),
         training=bundle.training,
         parts=dict(parts),
     )
@@ -55,6 +59,7 @@ def bundle_of(manifest: Manifest, parts: Mapping[str, Part]) -> Bundle:
         tail=parts.get("tail"),
         exit_rule=_rule(manifest.exit_rule),
         codec=codec_of(manifest),
+        quantisation=None if manifest.quantisation is None else _quantisation(manifest.quantisation),
         training=manifest.training,
         head_digest=manifest.head_digest,
         encoder=parts.get("encoder"),
@@ -83,6 +88,36 @@ def _inner_exits(manifest: Manifest, parts: Mapping[str, Part]) -> tuple[InnerEx
         for name, one in rules.items()
         if name in parts
     )
+
+
+def _quantisation_record(quantisation: Quantisation) -> QuantisationRecord:
+    return QuantisationRecord(
+        input=None if quantisation.input is None else _grid_record(quantisation.input),
+        grids={
+            name: tuple(map(_grid_record, quantisation.grids[name]))
+            for name in QUANTISED_PARTS
+            if name in quantisation.grids
+        },
+        rule=_rule_record(quantisation.rule),
+        evidence=dict(quantisation.evidence),
+    )
+
+
+def _grid_record(grid: Grid) -> GridRecord:
+    return GridRecord(tuple(shortest(grid.low)), tuple(shortest(grid.step)))
+
+
+def _quantisation(record: QuantisationRecord) -> Quantisation:
+    return Quantisation(
+        input=None if record.input is None else _grid(record.input),
+        grids={name: tuple(map(_grid, grids)) for name, grids in record.grids.items()},
+        rule=_rule(record.rule),
+        evidence=record.evidence,
+    )
+
+
+def _grid(record: GridRecord) -> Grid:
+    return Grid(8, record.low, record.step)
 
 
 def _rule_record(rule: ExitRule) -> RuleRecord:

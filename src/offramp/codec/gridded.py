@@ -41,7 +41,7 @@ class GriddedCodec(ABC):
 
     def parameters(self) -> dict[str, Any]:
         """JSON values; numbers of float32 in their shortest form."""
-        return {name: _shortest(getattr(self.grid, name)) for name in ("low", "step")}
+        return {name: shortest(getattr(self.grid, name)) for name in ("low", "step")}
 
     @abstractmethod
     def max_bytes(self, n_features: int) -> int:
@@ -52,7 +52,11 @@ class GriddedCodec(ABC):
         check_rows(features)
         if features.shape[1] != self.grid.n_features:
             raise InputError(f"{features.shape[1]} features; {self._fitted()}")
-        return self._write(self.grid.symbols(features))
+        return self.encode_symbols(self.grid.symbols(features))
+
+    def encode_symbols(self, symbols: Symbols) -> list[bytes]:
+        """The bytes of each of these rows of symbols (n_rows, n_features)."""
+        return self._write(symbols)
 
     def decode_rows(self, rows: Bytes, n_features: int) -> Floats:
         """As `Codec.decode_rows`; takes the result's memory and little more."""
@@ -95,6 +99,6 @@ def trimmed(row: bytes) -> bytes:
     return row.rstrip(b"\0") or b"\0"
 
 
-def _shortest(values: tuple[float, ...]) -> list[float]:
+def shortest(values: tuple[float, ...]) -> list[float]:
     """The shortest numbers that are these float32 when rounded to it."""
     return [float(str(np.float32(value))) for value in values]
