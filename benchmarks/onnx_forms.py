@@ -1,7 +1,7 @@
 """Both forms of a sparse junction in ONNX, in onnxruntime on one core: `python -m benchmarks.onnx_forms`.
 
 Microseconds of a call, the best of those in a quarter of a second, and our own kernel beside them; `form` is
-the one that an export takes. See offramp/export/onnx_layers.py.
+the one that an export takes. See offramp/export/onnx/layers.py.
 """
 
 import time
@@ -15,7 +15,8 @@ import onnxruntime
 
 from offramp import pattern
 from offramp.bundle import Part, SparseLinearLayer
-from offramp.export import onnx_layers, to_onnx
+from offramp.export import to_onnx
+from offramp.export.onnx import layers
 from offramp.runtime import Network
 
 JUNCTIONS = (  # n_in, n_out, out_degree, block
@@ -40,7 +41,7 @@ def main() -> None:
         (layer,) = part.layers
         assert isinstance(layer, SparseLinearLayer)
         works = {"Gemm": _session(part, gathers=False), "gather": _session(part, gathers=True)}
-        form, own = "gather" if onnx_layers.gathers(layer) else "Gemm", Network(part)
+        form, own = "gather" if layers.gathers(layer) else "Gemm", Network(part)
         cells = []
         for n in ROWS:
             x = np.random.default_rng(n).standard_normal((n, n_in), np.float32)
@@ -59,7 +60,7 @@ def _part(n_in: int, n_out: int, out_degree: int, block: tuple[int, int]) -> Par
 
 
 def _session(part: Part, *, gathers: bool) -> Callable[[np.ndarray], Any]:
-    with patch.object(onnx_layers, "gathers", lambda layer: gathers):
+    with patch.object(layers, "gathers", lambda layer: gathers):
         model = to_onnx(part, name="junction", reads="x", writes="y")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -1,6 +1,7 @@
 """Parts of a bundle in forms that other programs run. Free of Torch."""
 
-from offramp.export.onnx_model import onnx_tail_model, to_onnx
-from offramp.export.repository import check_repository, write_repository
+from offramp.export.folder import check_folder, write_folder
+from offramp.export.onnx import onnx_tail_model, to_onnx
+from offramp.export.repository import write_repository
 
-__all__ = ["check_repository", "onnx_tail_model", "to_onnx", "write_repository"]
+__all__ = ["check_folder", "onnx_tail_model", "to_onnx", "write_folder", "write_repository"]

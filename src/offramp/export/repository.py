@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 
 import msgspec
 
 from offramp.bundle import Bundle
 from offramp.errors import ConfigError
-from offramp.export.onnx_model import onnx_tail_model
+from offramp.export.folder import check_folder, write_folder
+from offramp.export.onnx import onnx_tail_model
 
 MAX_BATCH = 256  # an edge sends no more rows in one request
 
@@ -82,33 +80,8 @@ def write_repository(bundles: Sequence[Bundle], path: str | os.PathLike[str]) ->
             name.
         MissingDependencyError: onnx is not installed.
     """
-    folder = Path(os.path.abspath(path))
-    check_repository(folder)
-    files = _files(bundles)
-    fresh = folder.with_name(f".{folder.name}.new-{secrets.token_hex(4)}")
-    try:
-        try:
-            for name, content in files.items():
-                (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-                (fresh / name).write_bytes(content)
-            fresh.rename(folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    except OSError as error:
-        raise ConfigError(
-            f"{folder}: cannot be written: {error.strerror}; check the folder it is to lie in"
-        ) from error
-
-
-def check_repository(path: str | os.PathLike[str]) -> None:
-    """Raise ConfigError where something is at `path` already, or its folder cannot be written to."""
-    folder = Path(os.path.abspath(path))
-    if os.path.lexists(folder):
-        raise ConfigError(f"{folder}: exists already; give another path, or delete it yourself")
-    if not folder.parent.is_dir() or not os.access(folder.parent, os.W_OK | os.X_OK):
-        raise ConfigError(
-            f"{folder}: cannot be written, {folder.parent} is no folder one may write to; give another path"
-        )
+    check_folder(path)
+    write_folder(_files(bundles), path)
 
 
 def _files(bundles: Sequence[Bundle]) -> Mapping[str, bytes]:

@@ -1,4 +1,4 @@
-"""offramp export: bundles in forms that other programs run."""
+"""offramp export repository: tails as models for other servers."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,17 +8,9 @@ import typer
 from offramp.bundle import present, read
 from offramp.cli.console import print_line
 from offramp.errors import ConfigError
-from offramp.export import check_repository, write_repository
-
-export = typer.Typer(help="Write a bundle's parts in forms that other programs run.", rich_markup_mode="rich")
+from offramp.export import check_folder, write_repository
 
 
-@export.callback()
-def export_() -> None:
-    """Keeps `repository` a command of its own while there is no other."""
-
-
-@export.command()
 def repository(
     bundles: Annotated[
         list[Path],
@@ -39,7 +31,7 @@ def repository(
       offramp export repository digits.bundle -o tails
       offramp serve digits.bundle --tail tails/digits.tail/1/model.onnx
     """
-    check_repository(output)
+    check_folder(output)
     contents = []
     for path in bundles:
         if "tail" not in (parts := present(path)):

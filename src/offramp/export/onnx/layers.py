@@ -17,7 +17,7 @@ are as fast as one of these two, or far slower.
 from __future__ import annotations
 
 from offramp.bundle import Layer, LinearLayer, Part, ReluLayer, SparseLinearLayer
-from offramp.export.graph import Graph
+from offramp.export.onnx.graph import Graph
 
 _MANY = 1 << 20  # products of a Gemm
 _THIN = 1 / 64  # density

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from offramp.bundle import HEAD_DIGEST_KEY
 from offramp.errors import ConfigError, MissingDependencyError
-from offramp.export import onnx_layers, onnx_tail_model, to_onnx
+from offramp.export import onnx_tail_model, to_onnx
+from offramp.export.onnx import layers
 from offramp.runtime import Network
 
 
@@ -58,7 +59,7 @@ def assert_equal_to_ours(part, x):
 @pytest.mark.parametrize("form", ["Gemm", "gather"])
 def test_a_model_computes_what_we_do_for_every_kind_of_layer(workshop, form):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onnx_layers, "gathers", lambda layer: form == "gather")
+        patch.setattr(layers, "gathers", lambda layer: form == "gather")
 
         @given(parts(workshop), st.integers(1, 5))
         def holds(part, n_rows):
@@ -74,7 +75,7 @@ def test_a_wide_thin_junction_is_gathered_and_no_other(workshop):
         workshop.sparse(rng, n_in, n_out, out_degree)
         for n_in, n_out, out_degree in ((2048, 1024, 8), (2048, 1024, 32), (512, 256, 1))
     )
-    assert [onnx_layers.gathers(layer) for layer, _ in (wide, dense_enough, small)] == [True, False, False]
+    assert [layers.gathers(layer) for layer, _ in (wide, dense_enough, small)] == [True, False, False]
     assert_equal_to_ours(workshop.part(wide), rng.standard_normal((3, 2048), np.float32))
 
 

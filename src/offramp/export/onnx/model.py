@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import offramp
 from offramp.bundle import HEAD_DIGEST_KEY, Bundle, Part
 from offramp.errors import ConfigError
-from offramp.export.graph import Graph
-from offramp.export.onnx_layers import add_layers
+from offramp.export.onnx.graph import Graph
+from offramp.export.onnx.layers import add_layers
 
 if TYPE_CHECKING:
     from onnx import ModelProto
