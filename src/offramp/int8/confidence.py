@@ -65,10 +65,15 @@ class IntegerRule:
         if not 2 <= self.n_classes <= MAX_CLASSES:
             raise ConfigError(f"{self.n_classes} classes; an integer exit knows 2 to {MAX_CLASSES}")
 
+    @property
+    def octaves_per_unit(self) -> float:
+        """How many of 2^-12 octaves a unit of the scores is worth."""
+        return self.unit / (self.rule.temperature * math.log(2)) * 2**FRACTION
+
     @cached_property
     def distance(self) -> Distance:
         """From scores to octaves."""
-        octaves = self.unit / (self.rule.temperature * math.log(2)) * 2**FRACTION
+        octaves = self.octaves_per_unit
         exponent = math.frexp(octaves)[1]  # octaves = f · 2^exponent, f in [1/2, 1)
         lift = min(max(0, exponent), 31)
         shift = min(16 - (exponent - lift), 47)
@@ -85,7 +90,10 @@ class IntegerRule:
 
     def level(self, scores: Integers) -> Integers:
         """(n,) of scores (n, n_classes)."""
-        octaves = self.distance(scores.max(axis=1, keepdims=True) - scores)
+        return self.level_at(self.distance(scores.max(axis=1, keepdims=True) - scores))
+
+    def level_at(self, octaves: Integers) -> Integers:
+        """(n,) of octaves (n, n_classes) behind the best score."""
         octaves = np.sort(octaves, axis=1)  # of no matter but for the learned criterion; the best comes first
         if self.rule.criterion == "learned":
             weights, constant, _ = self.learned

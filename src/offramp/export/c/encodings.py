@@ -1,0 +1,170 @@
+"""How C finds the input of each edge: index encodings of a junction, each with what it takes.
+
+| kind | index | for |
+|---|---|---|
+| `dense` | none, all inputs in order | every junction; absent edges are weights of 0 |
+| `affine` | none, edge e reads input block (a·e + b) mod n | patterns that a formula made |
+| `u8`, `u16` | the number of each input block, in one or two bytes | n up to 256, or 65,536 |
+| `delta` | how far each block lies behind the one before, in a byte; 255 says: and farther | many inputs |
+
+A block of r x c edges has one entry for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import gcd
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from offramp.errors import ConfigError
+
+Kind = Literal["dense", "affine", "u8", "u16", "delta"]
+KINDS: tuple[Kind, ...] = ("dense", "affine", "u8", "u16", "delta")
+FARTHER = 255  # of a delta: no block yet
+
+Array = npt.NDArray[Any]
+
+
+class Affine(NamedTuple):
+    """Block e of a junction reads input block (multiplier · e + offset) mod n."""
+
+    multiplier: int
+    offset: int
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A junction's edges, whatever its weights are made of.
+
+    Args:
+        n_in, n_out: neurons.
+        block: (r, c).
+        table: (n_out/c, in_degree/r), rows ascending.
+        rows: (n_out, in_degree) weights, each row in the order of its table's.
+    """
+
+    n_in: int
+    n_out: int
+    block: tuple[int, int]
+    table: Array
+    rows: Array
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks of inputs."""
+        return self.n_in // self.block[0]
+
+    @property
+    def in_degree(self) -> int:
+        """Edges of an output."""
+        return self.rows.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """One way to write a junction down, output by output.
+
+    Args:
+        kind: see above.
+        block: (r, c) as this encoding has it: a dense one has no blocks.
+        per_row: input blocks of a row.
+        weights: (n_out, per_row · r), in the order in which they are used.
+        index: what is stored; None where a formula says it.
+        affine: that formula.
+    """
+
+    kind: Kind
+    block: tuple[int, int]
+    per_row: int
+    weights: Array
+    index: Array | None = None
+    affine: Affine | None = None
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of flash."""
+        return int(self.weights.nbytes)
+
+    @property
+    def index_bytes(self) -> int:
+        """Of flash."""
+        return 0 if self.index is None else int(self.index.nbytes)
+
+
+def encodings(shape: Shape) -> Iterator[Encoding]:
+    """All encodings that a junction can have.
+
+    Raises:
+        ConfigError: more input blocks than 16 bits can name.
+    """
+    yield _dense(shape)
+    if shape.in_degree == shape.n_in:
+        return
+    per_row = shape.table.shape[1]
+    found = find_affine(shape.table, shape.n_blocks)
+    if found is not None:
+        yield _affine(shape, found)
+    if shape.n_blocks <= 1 << 8:
+        yield Encoding("u8", shape.block, per_row, shape.rows, shape.table.astype(np.uint8))
+    if shape.n_blocks > 1 << 16:
+        raise ConfigError(
+            f"unsupported layer: a junction with {shape.n_blocks:,} blocks of inputs; an index has 16 bits,"
+            " so 65,536 at most: train with larger blocks"
+        )
+    yield Encoding("u16", shape.block, per_row, shape.rows, shape.table.astype(np.uint16))
+    if shape.n_blocks > 1 << 8:
+        yield Encoding("delta", shape.block, per_row, shape.rows, _deltas(shape.table))
+
+
+def find_affine(table: Array, n: int) -> Affine | None:
+    """The formula of a table (rows, columns) of blocks 0 ... n - 1, rows ascending; None where there is none."""
+    rows, columns = table.shape
+    wide = table.astype(np.int64)
+    first = wide[0]
+    if columns == 1:
+        steps = [int(wide[1, 0] - wide[0, 0]) % n if rows > 1 else 1]
+    else:
+        differences, counts = np.unique((first[:, None] - first) % n, return_counts=True)
+        steps = [int(d) for d, count in zip(differences, counts, strict=True) if d and count >= columns - 1]
+    edges = np.arange(rows * columns).reshape(rows, columns)
+    for step in steps:
+        if gcd(step, n) != 1:
+            continue
+        for start in first[~np.isin((first - step) % n, first)].tolist():
+            if np.array_equal(np.sort((step * edges + start) % n, axis=1), wide):
+                return Affine(step, start)
+    return None
+
+
+def _dense(shape: Shape) -> Encoding:
+    weights = np.zeros((shape.n_out, shape.n_in), shape.rows.dtype)
+    r, c = shape.block
+    inputs = (shape.table.astype(np.int64)[:, :, None] * r + np.arange(r)).reshape(len(shape.table), -1)
+    np.put_along_axis(weights, np.repeat(inputs, c, axis=0), shape.rows, axis=1)
+    return Encoding("dense", (1, 1), shape.n_in, weights)
+
+
+def _affine(shape: Shape, formula: Affine) -> Encoding:
+    (r, c), (blocks, columns) = shape.block, shape.table.shape
+    edges = np.arange(blocks * columns).reshape(blocks, columns)
+    wanted = (formula.multiplier * edges + formula.offset) % shape.n_blocks
+    place = np.argsort(np.argsort(wanted, axis=1), axis=1)  # of each edge in its ascending row
+    rows = shape.rows.reshape(blocks, c, columns, r)
+    ordered = np.take_along_axis(rows, place[:, None, :, None], axis=2)
+    return Encoding(
+        "affine", shape.block, columns, ordered.reshape(shape.n_out, -1), affine=formula
+    )
+
+
+def _deltas(table: Array) -> Array:
+    """The gaps of each row, one row after the other; rows differ in length where gaps reach FARTHER."""
+    gaps = np.diff(table.astype(np.int64), axis=1, prepend=0).ravel()
+    out: list[int] = []
+    for gap in gaps.tolist():
+        farther, rest = divmod(gap, FARTHER)
+        out += [FARTHER] * farther + [rest]
+    return np.array(out, np.uint8)

@@ -1,0 +1,174 @@
+"""A junction as a C function, and the tables that it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from offramp.export.c.encodings import Encoding, Shape
+from offramp.export.c.rows import row
+from offramp.export.c.text import narrowest, read, table
+from offramp.int8 import IntegerJunction
+
+
+@dataclass(frozen=True, eq=False)
+class CJunction:
+    """One junction, written output by output.
+
+    Args:
+        name: of the function and the beginning of its tables' names.
+        words: what it is, for a comment.
+        shape: its edges.
+        encoding: of these.
+        integer: the junction in integers; None in float32.
+        bias: float32 (n_out,), all 0 where the layer has none.
+        relu: whether a ReLU follows; in integers, scaling and floor say it.
+    """
+
+    name: str
+    words: str
+    shape: Shape
+    encoding: Encoding
+    integer: IntegerJunction | None
+    bias: np.ndarray
+    relu: bool = False
+
+    @property
+    def reads(self) -> str:
+        """The C type of its inputs."""
+        return "float" if self.integer is None else "uint8_t"
+
+    @property
+    def gives(self) -> str:
+        """The C type of its outputs."""
+        if self.integer is None:
+            return "float"
+        return "uint8_t" if self.integer.scaling is not None else "int32_t"
+
+    @cached_property
+    def stored_bias(self) -> np.ndarray:
+        """As the table has it."""
+        return self.bias.astype(np.float32) if self.integer is None else narrowest(self.integer.bias)
+
+    @cached_property
+    def multiplier(self) -> np.ndarray | None:
+        """(n_out,) uint16; None where all are the same, or there are none."""
+        if self.integer is None or self.integer.scaling is None:
+            return None
+        values = self.integer.scaling.multiplier.astype(np.uint16)
+        return None if (values == values[0]).all() else values
+
+    @property
+    def has_bias(self) -> bool:
+        return bool(self.stored_bias.any())
+
+    @property
+    def table_bytes(self) -> dict[str, int]:
+        """Flash by kind of table."""
+        return {
+            "weights": self.encoding.weight_bytes,
+            "index": self.encoding.index_bytes,
+            "biases": int(self.stored_bias.nbytes) * self.has_bias,
+            "multipliers": 0 if self.multiplier is None else int(self.multiplier.nbytes),
+        }
+
+    def tables(self) -> str:
+        """Their definitions."""
+        made = [table(f"{self.name}_weight", self.encoding.weights, "weights, output by output")]
+        if self.encoding.index is not None:
+            made.append(table(f"{self.name}_index", self.encoding.index, f"index, {self.encoding.kind}"))
+        if self.has_bias:
+            made.append(table(f"{self.name}_bias", self.stored_bias, "biases"))
+        if self.multiplier is not None:
+            made.append(table(f"{self.name}_multiplier", self.multiplier, "multipliers"))
+        return "\n".join(made)
+
+    def function(self) -> str:
+        """Its definition: reads x, writes y."""
+        affine = self.encoding.affine
+        body = [*self._declarations(), "", *self._loop(), *([] if affine is None else ["#undef N_BLOCKS"])]
+        head = [] if affine is None else [f"#define N_BLOCKS {self.shape.n_blocks}"]
+        lines = [f"/* {self.words} */", *head, f"static void {self.name}(const {self.reads} *x, {self.gives} *y)", "{"]
+        return "\n".join([*lines, _code(body), "}", ""])
+
+    def _declarations(self) -> list[str]:
+        encoding, text = self.encoding, "\n".join(self._row())
+        w = f"const {'float' if self.integer is None else 'int8_t'} *w = {self.name}_weight;"
+        lines = [w]
+        if encoding.index is not None:
+            kind = "uint16_t" if encoding.kind == "u16" else "uint8_t"
+            lines.append(f"const {kind} *index = {self.name}_index;")
+        if encoding.affine is not None:
+            lines.append(f"uint32_t at = {encoding.affine.offset};")
+        if "p =" in text:
+            lines.append(f"const {self.reads} *p;")
+        if "step =" in text:
+            lines.append("uint_fast16_t step;")
+        lines.append("uint_fast16_t o;")
+        if "for (k" in text:
+            lines.append("uint_fast16_t k;")
+        if "for (i" in text:
+            lines.append("uint_fast16_t i;")
+        return lines
+
+    def _row(self) -> list[str]:
+        return row(self.encoding, integers=self.integer is not None)
+
+    def _loop(self) -> list[str]:
+        c = self.encoding.block[1]
+        shared = self.encoding.index is not None or self.encoding.affine is not None
+        kind = "float" if self.integer is None else "int32_t"
+        start = read(self.stored_bias, f"{self.name}_bias + {{o}}") if self.has_bias else "0"
+        if c == 1 or not shared:
+            return [
+                f"for (o = 0; o < {self.shape.n_out}; o++) {{",
+                f"    {kind} sum = {start.format(o='o')};",
+                *_shifted(self._row()),
+                f"    {self._result('o')}",
+                "}",
+            ]
+        # The c outputs of a block go through the same index.
+        again = "index" if self.encoding.index is not None else "at"
+        kept = f"const {'uint16_t' if self.encoding.kind == 'u16' else 'uint8_t'} *" if again == "index" else "uint32_t "
+        return [
+            f"for (o = 0; o < {self.shape.n_out}; o += {c}) {{",
+            f"    {kept}start = {again};",
+            "    uint_fast16_t j;",
+            f"    for (j = o; j < o + {c}; j++) {{",
+            f"        {kind} sum = {start.format(o='j')};",
+            f"        {again} = start;",
+            *_shifted(self._row(), 2),
+            f"        {self._result('j')}",
+            "    }",
+            "}",
+        ]
+
+    def _result(self, o: str) -> str:
+        if self.integer is None:
+            return f"y[{o}] = sum > 0 ? sum : 0;" if self.relu else f"y[{o}] = sum;"
+        return result(self, o, "sum")
+
+
+def result(junction: CJunction, o: str, value: str) -> str:
+    """What becomes of the sum of output o, in integers."""
+    integer = junction.integer
+    assert integer is not None
+    scaling = integer.scaling
+    if scaling is None:
+        return f"y[{o}] = {value} > 0 ? {value} : 0;" if integer.floor == 0 else f"y[{o}] = {value};"
+    if junction.multiplier is not None:
+        multiplier = read(junction.multiplier, f"{junction.name}_multiplier + {o}")
+    else:
+        multiplier = f"{int(scaling.multiplier[0])}u"
+    return f"y[{o}] = symbol({value}, {multiplier}, {scaling.lift}, {scaling.shift}, {scaling.limit});"
+
+
+def _shifted(lines: list[str], by: int = 1) -> list[str]:
+    """Indented, but for lines of the preprocessor."""
+    return [line if line.startswith("#") else "    " * by + line for line in lines]
+
+
+def _code(lines: list[str]) -> str:
+    return "\n".join(line if line.startswith("#") or not line else f"    {line}" for line in lines)

@@ -1,0 +1,9 @@
+/* From a sum to a symbol: one rounding, docs/formats/int8.md. */
+static uint8_t symbol(int32_t sum, uint16_t multiplier, uint8_t lift, uint8_t shift, uint8_t limit)
+{
+    uint32_t a = sum > 0 ? (uint32_t)sum << lift : 0;
+    uint32_t high = (a >> 16) * multiplier;
+    uint32_t low = (a & 0xFFFF) * multiplier;
+    a = (high + (low >> 16) + ((uint32_t)1 << (shift - 17))) >> (shift - 16);
+    return a < limit ? (uint8_t)a : limit;
+}
