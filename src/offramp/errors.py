@@ -70,3 +70,20 @@ class JournalFullError(JournalError):
 
 class JournalDamagedError(JournalError):
     """The journal's file is not what was written there."""
+
+
+class ToolchainError(OfframpError):
+    """A compiler that refuses a program, or a program that does not do on a target what it should."""
+
+
+class TooLargeError(InputError):
+    """A program that does not fit a target's memory.
+
+    Args:
+        flash_bytes, ram_bytes: by how much; 0 where it fits.
+    """
+
+    def __init__(self, message: str, *, flash_bytes: int = 0, ram_bytes: int = 0) -> None:
+        super().__init__(message)
+        self.flash_bytes = flash_bytes
+        self.ram_bytes = ram_bytes

@@ -1,0 +1,126 @@
+"""A program that was built: run natively or under an emulator, in a folder of its own."""
+
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from offramp.errors import ToolchainError
+from offramp.targets.target import SHIFT, Target
+from offramp.targets.tools import found
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the intervals between `harness_start` and `harness_stop` took, in the target's unit."""
+
+    n: int
+    total: int
+    minimum: int
+    maximum: int
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.n
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run gave.
+
+    Args:
+        output: all that `harness_write` was given.
+        intervals: the count of every interval, in their order; none on a target that counts nothing.
+        stack_bytes: how deep the stack went in the first interval; None where it was not measured.
+    """
+
+    output: bytes
+    intervals: tuple[int, ...] = ()
+    stack_bytes: int | None = None
+
+    @property
+    def counts(self) -> Counts | None:
+        """The intervals in four numbers; None where none was counted."""
+        if not self.intervals:
+            return None
+        return Counts(len(self.intervals), sum(self.intervals), min(self.intervals), max(self.intervals))
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program for one target.
+
+    Args:
+        temporary: the folder of `elf`, where it shall vanish with the program.
+    """
+
+    target: Target
+    elf: Path
+    temporary: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
+
+    def run(self, data: bytes = b"", *, timeout_s: float = 60.0) -> Run:
+        """What the program makes of the input.
+
+        Raises:
+            MissingDependencyError: the emulator is not installed.
+            ToolchainError: the program hung, or ended with another status than 0; what was printed follows.
+        """
+        with tempfile.TemporaryDirectory(prefix="offramp-run-") as name:
+            folder = Path(name)
+            (folder / "input").write_bytes(data)
+            self._finish(folder, timeout_s)
+            return Run(
+                output=(folder / "output").read_bytes(),
+                intervals=self._intervals(_content(folder / "counts")),
+                stack_bytes=_number(_content(folder / "stack")),
+            )
+
+    def _command(self) -> list[str]:
+        target = self.target
+        if target.emulator is None:
+            return [str(self.elf)]
+        return [
+            found(target.emulator),
+            *("-M", target.machine, "-display", "none", "-monitor", "none", "-serial", "none"),
+            *("-semihosting-config", "enable=on,target=native"),
+            *("-icount", f"shift={SHIFT},align=off,sleep=off", "-bios", "none", "-kernel", str(self.elf)),
+        ]
+
+    def _finish(self, folder: Path, timeout_s: float) -> None:
+        name = f"{self.elf.name} on {self.target.name}"
+        native = self.target.emulator is None
+        with (folder / "input").open("rb") as standard_input, (folder / "output").open("wb") as output:
+            try:
+                done = subprocess.run(
+                    self._command(),
+                    cwd=folder,
+                    stdin=standard_input if native else subprocess.DEVNULL,
+                    stdout=output if native else subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    timeout=timeout_s,
+                )
+            except subprocess.TimeoutExpired as expired:
+                raise ToolchainError(
+                    f"{name} did not end within {timeout_s:g} s and was killed{_printed(expired.stderr)}"
+                ) from None
+        if done.returncode != 0:
+            raise ToolchainError(f"{name} ended with status {done.returncode}{_printed(done.stderr)}")
+
+    def _intervals(self, content: bytes) -> tuple[int, ...]:
+        counted = (
+            int.from_bytes(content[at : at + 8], "little", signed=True) for at in range(0, len(content), 8)
+        )
+        return tuple(round(count / self.target.counts_per_unit) for count in counted)
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _number(content: bytes) -> int | None:
+    return int.from_bytes(content, "little") if content else None
+
+
+def _printed(said: bytes | None) -> str:
+    text = (said or b"").decode(errors="replace").strip()
+    return f"; it printed:\n{text}" if text else ""

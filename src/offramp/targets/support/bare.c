@@ -1,0 +1,148 @@
+/* The harness under QEMU: the files `input`, `output`, `counts` and `stack` in the emulator's working directory,
+   reached by semihosting, without a C library in between. */
+#include "bare.h"
+#include "harness.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum { SYS_OPEN = 0x01, SYS_WRITE0 = 0x04, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT_EXTENDED = 0x20 };
+enum { OPEN_READ_BINARY = 1, OPEN_WRITE_BINARY = 5 };
+enum { STOPPED_APPLICATION_EXIT = 0x20026, FAILURE = 1, N_HELD = 32 };
+
+static const uint32_t PAINT = 0xA5C35A3Cu;
+
+extern uint32_t bare_data_start[], bare_data_end[], bare_data_load[], bare_bss_start[], bare_bss_end[];
+
+int main(void);
+
+static uintptr_t input, output, counts;
+static uint64_t held[N_HELD];
+static unsigned n_held;
+static uint64_t empty;         /* what an interval with nothing in it counts */
+static uintptr_t stack_before; /* the stack pointer when the first interval began; 0 before */
+static bool stack_known;
+
+static uintptr_t open_file(const char *name, uintptr_t mode)
+{
+    const uintptr_t block[3] = {(uintptr_t)name, mode, strlen(name)};
+    const uintptr_t handle = bare_call(SYS_OPEN, block);
+    if (handle == (uintptr_t)-1) {
+        bare_fault("the harness cannot open its files\n");
+    }
+    return handle;
+}
+
+static void write_file(uintptr_t handle, const void *from, size_t n)
+{
+    const uintptr_t block[3] = {handle, (uintptr_t)from, n};
+    if (bare_call(SYS_WRITE, block) != 0) {
+        bare_fault("the harness cannot write\n");
+    }
+}
+
+__attribute__((noinline)) static void flush_counts(void)
+{
+    write_file(counts, held, n_held * sizeof held[0]);
+    n_held = 0;
+}
+
+size_t harness_read(void *to, size_t n)
+{
+    const uintptr_t block[3] = {input, (uintptr_t)to, n};
+    return n - bare_call(SYS_READ, block); /* what it returns is what it could not read */
+}
+
+void harness_write(const void *from, size_t n)
+{
+    if (n > 0) {
+        write_file(output, from, n);
+    }
+}
+
+/* The stack grows down towards bare_bss_end; whatever is written there meanwhile loses its paint. */
+static void paint_stack(void)
+{
+    stack_before = bare_stack_pointer();
+    for (volatile uint32_t *word = bare_bss_end; (uintptr_t)word < stack_before; word++) {
+        *word = PAINT;
+    }
+}
+
+/* Without a frame of its own: what this file needs of the stack would pass for the program's. */
+__attribute__((noinline)) static uintptr_t lowest_written(void)
+{
+    const volatile uint32_t *word = bare_bss_end;
+    while ((uintptr_t)word < stack_before && *word == PAINT) {
+        word++;
+    }
+    return (uintptr_t)word;
+}
+
+__attribute__((noinline)) static void tell_stack(uintptr_t lowest)
+{
+    const uint32_t depth = (uint32_t)(stack_before - lowest);
+    write_file(open_file("stack", OPEN_WRITE_BINARY), &depth, sizeof depth);
+    stack_known = true;
+}
+
+void harness_start(void)
+{
+    if (stack_before == 0) {
+        paint_stack();
+    }
+    bare_counter_begin();
+}
+
+void harness_stop(void)
+{
+    const uint64_t counted = bare_counter_read();
+    if (!stack_known) {
+        tell_stack(lowest_written());
+    }
+    if (n_held == N_HELD) {
+        flush_counts();
+    }
+    held[n_held++] = counted - empty;
+}
+
+void harness_exit(int status)
+{
+    flush_counts();
+    const uintptr_t block[2] = {STOPPED_APPLICATION_EXIT, (uintptr_t)status};
+    for (;;) {
+        bare_call(SYS_EXIT_EXTENDED, block);
+    }
+}
+
+void bare_fault(const char *line)
+{
+    bare_call(SYS_WRITE0, line);
+    const uintptr_t block[2] = {STOPPED_APPLICATION_EXIT, FAILURE};
+    for (;;) {
+        bare_call(SYS_EXIT_EXTENDED, block);
+    }
+}
+
+static void measure_empty(void)
+{
+    stack_before = 1;
+    stack_known = true;
+    harness_start();
+    harness_stop();
+    empty = held[0];
+    n_held = 0;
+    stack_before = 0;
+    stack_known = false;
+}
+
+void bare_begin(void)
+{
+    memcpy(bare_data_start, bare_data_load, (size_t)((char *)bare_data_end - (char *)bare_data_start));
+    memset(bare_bss_start, 0, (size_t)((char *)bare_bss_end - (char *)bare_bss_start));
+    input = open_file("input", OPEN_READ_BINARY);
+    output = open_file("output", OPEN_WRITE_BINARY);
+    counts = open_file("counts", OPEN_WRITE_BINARY);
+    measure_empty();
+    harness_exit(main());
+}

@@ -1,0 +1,45 @@
+"""The programs of others that targets need: found, or missed by name; called, and their complaints told."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from offramp.errors import MissingDependencyError, ToolchainError
+from offramp.targets.target import Target, Tool
+
+
+def missing(target: Target) -> str:
+    """Why nothing can be built and run for this target, in one line; "" where everything is there."""
+    return "; ".join(_absence(tool) for tool in target.tools if shutil.which(tool.command) is None)
+
+
+def found(tool: Tool) -> str:
+    """The path of an installed program.
+
+    Raises:
+        MissingDependencyError: it is not there; the message names the Debian packages.
+    """
+    path = shutil.which(tool.command)
+    if path is None:
+        raise MissingDependencyError(_absence(tool))
+    return path
+
+
+def said(tool: Tool, arguments: Sequence[str], *, folder: Path | None = None) -> str:
+    """What the program prints.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+        ToolchainError: it failed; first a line of ours, then what it said.
+    """
+    done = subprocess.run(
+        [found(tool), *arguments], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    if done.returncode != 0:
+        raise ToolchainError(f"{tool.command} failed with status {done.returncode}:\n{done.stderr.strip()}")
+    return done.stdout
+
+
+def _absence(tool: Tool) -> str:
+    return f"{tool.command} is not installed; apt install {tool.packages}"
