@@ -1,4 +1,4 @@
-"""C programs for processors: built, weighed, and run natively or under emulators. Knows nothing of networks."""
+"""C programs for processors: built, weighed, and run natively or emulated. Knows nothing of networks."""
 
 from offramp.targets.build import build
 from offramp.targets.program import Counts, Program, Run

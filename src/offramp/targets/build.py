@@ -7,10 +7,9 @@ from pathlib import Path
 
 from offramp.errors import TooLargeError, ToolchainError
 from offramp.targets.program import Program
-from offramp.targets.target import Target
+from offramp.targets.target import SUPPORT, Target
 from offramp.targets.tools import said
 
-SUPPORT = Path(__file__).parent / "support"
 # Contraction would give floats other digits on a processor that has fused multiply-adds.
 FLAGS = (
     "-std=c99",
@@ -105,7 +104,7 @@ def _too_large(target: Target, message: str) -> TooLargeError | None:
         f"{n_bytes:,} bytes of {name}" for n_bytes, name in ((flash, "flash"), (ram, "RAM")) if n_bytes
     )
     return TooLargeError(
-        f"the program takes {excess} more than {target.name} has; store the junctions smaller or use a smaller head",
+        f"the program takes {excess} more than {target.name} has; make it smaller",
         flash_bytes=flash,
         ram_bytes=ram,
     )

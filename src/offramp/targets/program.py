@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from offramp.errors import ToolchainError
-from offramp.targets.target import SHIFT, Target
-from offramp.targets.tools import found
+from offramp.targets.emulator import command
+from offramp.targets.target import Target
 
 
 @dataclass(frozen=True)
@@ -75,24 +75,13 @@ class Program:
                 stack_bytes=_number(_content(folder / "stack")),
             )
 
-    def _command(self) -> list[str]:
-        target = self.target
-        if target.emulator is None:
-            return [str(self.elf)]
-        return [
-            found(target.emulator),
-            *("-M", target.machine, "-display", "none", "-monitor", "none", "-serial", "none"),
-            *("-semihosting-config", "enable=on,target=native"),
-            *("-icount", f"shift={SHIFT},align=off,sleep=off", "-bios", "none", "-kernel", str(self.elf)),
-        ]
-
     def _finish(self, folder: Path, timeout_s: float) -> None:
-        name = f"{self.elf.name} on {self.target.name}"
-        native = self.target.emulator is None
+        on = f"on {self.target.name}"
+        native = not self.target.emulator
         with (folder / "input").open("rb") as standard_input, (folder / "output").open("wb") as output:
             try:
                 done = subprocess.run(
-                    self._command(),
+                    command(self.target, self.elf),
                     cwd=folder,
                     stdin=standard_input if native else subprocess.DEVNULL,
                     stdout=output if native else subprocess.DEVNULL,
@@ -100,11 +89,12 @@ class Program:
                     timeout=timeout_s,
                 )
             except subprocess.TimeoutExpired as expired:
-                raise ToolchainError(
-                    f"{name} did not end within {timeout_s:g} s and was killed{_printed(expired.stderr)}"
-                ) from None
+                hung = f"the program did not end {on} within {timeout_s:g} s and was killed"
+                raise ToolchainError(hung + _printed(expired.stderr)) from None
         if done.returncode != 0:
-            raise ToolchainError(f"{name} ended with status {done.returncode}{_printed(done.stderr)}")
+            raise ToolchainError(
+                f"the program ended {on} with status {done.returncode}{_printed(done.stderr)}"
+            )
 
     def _intervals(self, content: bytes) -> tuple[int, ...]:
         counted = (

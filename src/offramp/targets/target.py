@@ -1,21 +1,25 @@
 """The processors that C is built for: compiler, emulator, and a typical chip to compare with."""
 
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+SUPPORT = Path(__file__).parent / "support"
 KIB = 1024
 MIB = 1024 * KIB
-# Virtual time of one instruction under QEMU is 2**SHIFT ns. So short that no interval of up to two million instructions
-# outruns the 24 bits of SysTick, so long that a tick is a fraction of an instruction on every machine.
+# Virtual time of one instruction under QEMU is 2**SHIFT ns. So short that two million of them do not outrun
+# the 24 bits of SysTick, so long that a tick is a fraction of an instruction on every machine.
 SHIFT = 8
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Where the emulated machine has its program and its data; more than a chip has, so that anything can be verified."""
+    """Where the emulated machine has program and data; more than a chip has, so that anything is verified."""
 
     flash_origin: int
     flash_bytes: int
@@ -25,10 +29,16 @@ class Memory:
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that must be installed, and the Debian packages which have it."""
+    """A program, or the path of a header, that must be installed; and the Debian packages which have it."""
 
     command: str
     packages: str
+
+    def path(self) -> str | None:
+        """Where it is; None where it is not installed."""
+        if self.command.startswith("/"):
+            return self.command if os.path.exists(self.command) else None
+        return shutil.which(self.command)
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,9 @@ class Target:
     Args:
         flags: of the compiler, beside those that all targets share.
         support: the harness's files in `support/`.
-        chip: a typical part with this processor; `flash_bytes` and `ram_bytes` are what it has, 0 without a limit.
+        chip: a typical part with this processor, which has `flash_bytes` and `ram_bytes`; 0 is no limit.
+        emulator, machine: what runs a program and as which of its machines; natively where there is none.
+        memory: for the linker; a chip's own linker script has it where this is None.
         features: macros which say that the compiler may use more than the scalar core.
         unit: what a run counts; "" for nothing.
         counts_per_unit: what the harness's counter advances by for one unit.
@@ -51,7 +63,8 @@ class Target:
     chip: str
     flash_bytes: int
     ram_bytes: int
-    emulator: Tool | None = None
+    emulator: Literal["", "qemu", "simavr"] = ""
+    emulator_tools: tuple[Tool, ...] = ()
     machine: str = ""
     memory: Memory | None = None
     features: tuple[str, ...] = ()
@@ -61,7 +74,7 @@ class Target:
     @property
     def tools(self) -> tuple[Tool, ...]:
         """What building and running takes."""
-        return (self.compiler,) if self.emulator is None else (self.compiler, self.emulator)
+        return (self.compiler, *self.emulator_tools)
 
     def binutil(self, name: str) -> Tool:
         """`nm`, `size`, `objdump`... of this target."""
@@ -70,7 +83,7 @@ class Target:
 
 
 ARM_GCC = Tool("arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi")
-QEMU_ARM = Tool("qemu-system-arm", "qemu-system-arm")
+HOST_GCC = Tool("gcc", "gcc libc6-dev")
 MPS2 = Memory(0x0000_0000, 4 * MIB, 0x2000_0000, 4 * MIB)
 
 
@@ -86,12 +99,13 @@ def _cortex_m(
     return Target(
         name=name,
         compiler=ARM_GCC,
-        flags=(f"-mcpu={name}", "-mthumb", *flags),
+        flags=(f"-mcpu={name}", "-mthumb", "--specs=nano.specs", *flags),
         support=("bare.c", "cortex_m.c"),
         chip=chip[0],
         flash_bytes=chip[1] * KIB,
         ram_bytes=chip[2] * KIB,
-        emulator=QEMU_ARM,
+        emulator="qemu",
+        emulator_tools=(Tool("qemu-system-arm", "qemu-system-arm"),),
         machine=machine,
         memory=memory,
         features=features,
@@ -103,7 +117,7 @@ def _cortex_m(
 _ALL = (
     Target(
         name="host",
-        compiler=Tool("gcc", "gcc libc6-dev"),
+        compiler=HOST_GCC,
         flags=("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
         support=("host.c",),
         chip="this machine, with AddressSanitizer and UndefinedBehaviorSanitizer",
@@ -147,11 +161,39 @@ _ALL = (
     _cortex_m(
         "cortex-m55",
         "-mfloat-abi=hard",
-        chip=("STM32N657", 4096, 4096),
+        chip=("Apollo510", 4096, 3840),
         machine="mps3-an547",
         memory=Memory(0x0000_0000, 512 * KIB, 0x2000_0000, 512 * KIB),
         clock_hz=32_000_000,
         features=("__ARM_FEATURE_DSP", "__ARM_FEATURE_MVE"),
+    ),
+    Target(
+        name="rv32",
+        compiler=Tool("riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"),
+        flags=("-march=rv32imac", "-mabi=ilp32", "--specs=picolibc.specs"),
+        support=("bare.c", "riscv.c"),
+        chip="GD32VF103CB",
+        flash_bytes=128 * KIB,
+        ram_bytes=32 * KIB,
+        emulator="qemu",
+        emulator_tools=(Tool("qemu-system-riscv32", "qemu-system-misc"),),
+        machine="virt",
+        memory=Memory(0x8000_0000, 4 * MIB, 0x8040_0000, 4 * MIB),
+        unit="instructions",
+        counts_per_unit=Fraction(2**SHIFT),  # QEMU's instret is virtual time
+    ),
+    Target(
+        name="atmega328p",
+        compiler=Tool("avr-gcc", "gcc-avr avr-libc"),
+        flags=("-mmcu=atmega328p",),
+        support=("avr.c",),
+        chip="ATmega328P",
+        flash_bytes=32 * KIB,
+        ram_bytes=2 * KIB,
+        emulator="simavr",
+        emulator_tools=(HOST_GCC, Tool("/usr/include/simavr/sim_avr.h", "libsimavr-dev")),
+        machine="atmega328p",
+        unit="cycles",
     ),
 )
 

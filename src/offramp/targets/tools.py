@@ -1,6 +1,5 @@
 """The programs of others that targets need: found, or missed by name; called, and their complaints told."""
 
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from offramp.targets.target import Target, Tool
 
 def missing(target: Target) -> str:
     """Why nothing can be built and run for this target, in one line; "" where everything is there."""
-    return "; ".join(_absence(tool) for tool in target.tools if shutil.which(tool.command) is None)
+    return "; ".join(_absence(tool) for tool in target.tools if tool.path() is None)
 
 
 def found(tool: Tool) -> str:
@@ -20,7 +19,7 @@ def found(tool: Tool) -> str:
     Raises:
         MissingDependencyError: it is not there; the message names the Debian packages.
     """
-    path = shutil.which(tool.command)
+    path = tool.path()
     if path is None:
         raise MissingDependencyError(_absence(tool))
     return path

@@ -30,8 +30,10 @@ void bare_counter_begin(void)
 {
     wraps = 0;
     SYST_CVR = 0;
+    SYST_CSR = ENABLE | TICKINT | CLKSOURCE;
 }
 
+/* Stops the counter too, so that its interrupts disturb nothing but what is counted. */
 uint64_t bare_counter_read(void)
 {
     uint32_t before, value;
@@ -39,6 +41,7 @@ uint64_t bare_counter_read(void)
         before = wraps;
         value = SYST_CVR;
     } while (before != wraps);
+    SYST_CSR = 0;
     return ((uint64_t)before << 24) + (TOP - value);
 }
 
@@ -53,8 +56,6 @@ static void on_reset(void)
     __asm__ volatile("dsb\n\tisb" ::: "memory");
 #endif
     SYST_RVR = TOP;
-    SYST_CVR = 0;
-    SYST_CSR = ENABLE | TICKINT | CLKSOURCE;
     bare_begin();
 }
 
