@@ -1,12 +1,11 @@
-"""C sources to a program for a target."""
+"""C sources to a program for a target, or to an object file."""
 
-import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from offramp.errors import TooLargeError, ToolchainError
-from offramp.targets.program import Program
+from offramp.targets.program import Object, Program
+from offramp.targets.sizes import check_fits, sizes
 from offramp.targets.target import SUPPORT, Target
 from offramp.targets.tools import said
 
@@ -21,19 +20,8 @@ FLAGS = (
     "-Werror",
     "-pedantic",
 )
-
-
-def compile_flags(
-    target: Target, *, include: Sequence[Path] = (), defines: Sequence[str] = (), optimise: str = "-O2"
-) -> list[str]:
-    """What the compiler is called with, for one source or for all."""
-    return [
-        *target.flags,
-        *FLAGS,
-        optimise,
-        *(f"-D{define}" for define in defines),
-        *(f"-I{folder}" for folder in include),
-    ]
+# What a program must leave for its stack to be worth a try.
+LEAST_STACK_BYTES = 256
 
 
 def build(
@@ -49,8 +37,7 @@ def build(
     """A program that runs on the target, or on what emulates it.
 
     Args:
-        folder: where the program goes, and what is made on the way; a temporary one that lives as long as the
-            program otherwise.
+        folder: where the program goes; a temporary one that lives as long as the program otherwise.
         include: folders of headers; `harness.h` is found without.
         defines: `NAME` or `NAME=VALUE`.
         harness: without it, the sources bring start, input and output themselves.
@@ -60,51 +47,95 @@ def build(
         TooLargeError: the program does not fit the memory of the emulated machine.
         ToolchainError: the compiler refuses the sources.
     """
-    temporary = None if folder is not None else tempfile.TemporaryDirectory(prefix="offramp-")
-    place = Path(temporary.name) if folder is None and temporary is not None else Path(str(folder))
-    place.mkdir(parents=True, exist_ok=True)
-    elf = place / "program.elf"
+    place, temporary = _place(folder)
+    program = Program(target, place / "program.elf", temporary)
     support = [SUPPORT / name for name in target.support] if harness else []
-    arguments = [
-        *compile_flags(target, include=[*include, SUPPORT], defines=defines, optimise=optimise),
-        *map(str, [*support, *sources]),
-        *_link_flags(target),
-        "-o",
-        str(elf),
+    said(
+        target.compiler,
+        [
+            *_compile_flags(target, include, defines, optimise),
+            *_absolute([*support, *sources]),
+            *_link_flags(target),
+            *("-o", str(program.elf)),
+        ],
+        folder=place,
+    )
+    _check_fits_machine(program)
+    return program
+
+
+def compile_object(
+    target: Target,
+    source: Path,
+    *,
+    folder: Path | None = None,
+    include: Sequence[Path] = (),
+    defines: Sequence[str] = (),
+    optimise: str = "-O2",
+) -> Object:
+    """One source compiled as `build` does it: what it takes alone, for `sizes` and `stack`.
+
+    Raises:
+        MissingDependencyError, ToolchainError: as `build`.
+    """
+    place, temporary = _place(folder)
+    elf = place / f"{source.stem}.o"
+    flags = _compile_flags(target, include, defines, optimise)
+    said(target.compiler, [*flags, "-fstack-usage", "-c", *_absolute([source]), "-o", str(elf)], folder=place)
+    return Object(target, elf, temporary)
+
+
+def _place(folder: Path | None) -> tuple[Path, tempfile.TemporaryDirectory[str] | None]:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder.absolute(), None
+    temporary = tempfile.TemporaryDirectory(prefix="offramp-")
+    return Path(temporary.name), temporary
+
+
+def _absolute(paths: Sequence[Path]) -> list[str]:
+    return [str(path.absolute()) for path in paths]
+
+
+def _compile_flags(
+    target: Target, include: Sequence[Path], defines: Sequence[str], optimise: str
+) -> list[str]:
+    return [
+        *target.flags,
+        *FLAGS,
+        optimise,
+        *(f"-D{define}" for define in defines),
+        *(f"-I{folder}" for folder in _absolute([*include, SUPPORT])),
     ]
-    try:
-        said(target.compiler, arguments, folder=place)
-    except ToolchainError as error:
-        raise _too_large(target, str(error)) or error from None
-    return Program(target, elf, temporary)
 
 
 def _link_flags(target: Target) -> list[str]:
+    """Memories are given as endless, so that what is too large can still be weighed."""
     flags = ["-Wl,--gc-sections"]
     if (memory := target.memory) is not None:
-        flags += [
-            "-nostartfiles",
-            "-T",
-            str(SUPPORT / "bare.ld"),
-            f"-Wl,--defsym=FLASH_ORIGIN={memory.flash_origin},--defsym=FLASH_BYTES={memory.flash_bytes}",
-            f"-Wl,--defsym=RAM_ORIGIN={memory.ram_origin},--defsym=RAM_BYTES={memory.ram_bytes}",
-        ]
-    return flags
+        places = {
+            "FLASH_ORIGIN": memory.flash_origin,
+            "RAM_ORIGIN": memory.ram_origin,
+            "RAM_BYTES": memory.ram_bytes,
+        }
+        flags += ["-nostartfiles", "-T", str(SUPPORT / "bare.ld"), *_symbols(places)]
+    elif target.emulator == "simavr":
+        flags += _symbols({"__TEXT_REGION_LENGTH__": 2**20, "__DATA_REGION_LENGTH__": 0xFF00})
+    return [*flags, "-lm"]
 
 
-def _too_large(target: Target, message: str) -> TooLargeError | None:
-    over = {
-        name.lower(): int(n_bytes)
-        for name, n_bytes in re.findall(r"region `(\w+)' overflowed by (\d+) bytes", message)
-    }
-    flash, ram = (sum(over.get(name, 0) for name in names) for names in (("flash", "text"), ("ram", "data")))
-    if not flash and not ram:
-        return None
-    excess = " and ".join(
-        f"{n_bytes:,} bytes of {name}" for n_bytes, name in ((flash, "flash"), (ram, "RAM")) if n_bytes
-    )
-    return TooLargeError(
-        f"the program takes {excess} more than {target.name} has; make it smaller",
-        flash_bytes=flash,
-        ram_bytes=ram,
+def _symbols(values: dict[str, int]) -> list[str]:
+    return [f"-Wl,--defsym={name}={value:#x}" for name, value in values.items()]
+
+
+def _check_fits_machine(program: Program) -> None:
+    target, memory = program.target, program.target.memory
+    if not target.emulator:
+        return
+    check_fits(
+        sizes(program),
+        place=f"{target.machine}, which stands for {target.name}" if memory else target.chip,
+        flash_bytes=memory.flash_bytes if memory else target.flash_bytes,
+        ram_bytes=memory.ram_bytes if memory else target.ram_bytes,
+        stack_bytes=LEAST_STACK_BYTES,
     )

@@ -47,6 +47,15 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Object:
+    """One compiled source, not linked; the compiler's statement of stack frames lies beside it."""
+
+    target: Target
+    elf: Path
+    temporary: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
 class Program:
     """A program for one target.
 

@@ -170,7 +170,7 @@ _ALL = (
     Target(
         name="rv32",
         compiler=Tool("riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"),
-        flags=("-march=rv32imac", "-mabi=ilp32", "--specs=picolibc.specs"),
+        flags=("-march=rv32imac", "-mabi=ilp32", "-fno-asynchronous-unwind-tables", "--specs=picolibc.specs"),
         support=("bare.c", "riscv.c"),
         chip="GD32VF103CB",
         flash_bytes=128 * KIB,
@@ -178,7 +178,7 @@ _ALL = (
         emulator="qemu",
         emulator_tools=(Tool("qemu-system-riscv32", "qemu-system-misc"),),
         machine="virt",
-        memory=Memory(0x8000_0000, 4 * MIB, 0x8040_0000, 4 * MIB),
+        memory=Memory(0x8000_0000, 4 * MIB, 0x8400_0000, 4 * MIB),
         unit="instructions",
         counts_per_unit=Fraction(2**SHIFT),  # QEMU's instret is virtual time
     ),
