@@ -1,12 +1,13 @@
 """The device in integers: the reference that docs/formats/int8.md describes. Free of Torch."""
 
-from offramp.int8.confidence import NEVER_SURE, IntegerRule
+from offramp.int8.confidence import FARTHEST, NEVER_SURE, IntegerRule
 from offramp.int8.device import Inputs, IntegerDevice, Trace, run
 from offramp.int8.junction import IntegerJunction
 from offramp.int8.quantise import Values, integer_junctions, steps_of
 from offramp.int8.scaling import Scaling, scaling
 
 __all__ = [
+    "FARTHEST",
     "NEVER_SURE",
     "Inputs",
     "IntegerDevice",

@@ -68,7 +68,7 @@ class IntegerRule:
     @property
     def octaves_per_unit(self) -> float:
         """How many of 2^-12 octaves a unit of the scores is worth."""
-        return self.unit / (self.rule.temperature * math.log(2)) * 2**FRACTION
+        return self.unit / (self.rule.temperature * math.log(2)) * float(1 << FRACTION)
 
     @cached_property
     def distance(self) -> Distance:

@@ -61,7 +61,7 @@ class Shape:
     @property
     def in_degree(self) -> int:
         """Edges of an output."""
-        return self.rows.shape[1]
+        return int(self.rows.shape[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +83,18 @@ class Encoding:
     weights: Array
     index: Array | None = None
     affine: Affine | None = None
+
+    def inputs(self, shape: Shape) -> Array:
+        """(n_out, per_row · r): the input of each weight."""
+        r, c = self.block
+        if self.kind == "dense":
+            return np.arange(self.per_row)[None].repeat(shape.n_out, axis=0)
+        blocks = shape.table.astype(np.int64)
+        if self.affine is not None:
+            edges = np.arange(blocks.size).reshape(blocks.shape)
+            blocks = (self.affine.multiplier * edges + self.affine.offset) % shape.n_blocks
+        inputs = (blocks[:, :, None] * r + np.arange(r)).reshape(len(blocks), -1)
+        return inputs.repeat(c, axis=0)
 
     @property
     def weight_bytes(self) -> int:
@@ -121,7 +133,7 @@ def encodings(shape: Shape) -> Iterator[Encoding]:
 
 
 def find_affine(table: Array, n: int) -> Affine | None:
-    """The formula of a table (rows, columns) of blocks 0 ... n - 1, rows ascending; None where there is none."""
+    """The formula of a table (rows, columns) of blocks below n, rows ascending; None where there is none."""
     rows, columns = table.shape
     wide = table.astype(np.int64)
     first = wide[0]
@@ -155,16 +167,14 @@ def _affine(shape: Shape, formula: Affine) -> Encoding:
     place = np.argsort(np.argsort(wanted, axis=1), axis=1)  # of each edge in its ascending row
     rows = shape.rows.reshape(blocks, c, columns, r)
     ordered = np.take_along_axis(rows, place[:, None, :, None], axis=2)
-    return Encoding(
-        "affine", shape.block, columns, ordered.reshape(shape.n_out, -1), affine=formula
-    )
+    return Encoding("affine", shape.block, columns, ordered.reshape(shape.n_out, -1), affine=formula)
 
 
 def _deltas(table: Array) -> Array:
     """The gaps of each row, one row after the other; rows differ in length where gaps reach FARTHER."""
     gaps = np.diff(table.astype(np.int64), axis=1, prepend=0).ravel()
     out: list[int] = []
-    for gap in gaps.tolist():
-        farther, rest = divmod(gap, FARTHER)
+    for gap in gaps:
+        farther, rest = divmod(int(gap), FARTHER)
         out += [FARTHER] * farther + [rest]
     return np.array(out, np.uint8)

@@ -14,9 +14,12 @@ def header(program: Program) -> str:
         f"""\
 /**
  * @file {p}.h
- * @brief The device's side of the split network "{bundle.name}", in {program.numbers}. Written by offramp export c.
+ * @brief The device's side of the split network "{bundle.name}", in {program.numbers}.
  *
- * ISO C99, no memory of its own, nothing allocated: every function may be called from several threads at once.
+ * Written by offramp export c.
+ *
+ * ISO C99, no memory of its own, nothing allocated: every function may be called from several threads
+ * at once.
  * {_how(program)}
  */
 #ifndef {u}_H
@@ -89,9 +92,11 @@ uint16_t {p}_encode(const {p}_feature *features, uint8_t *coded);
 
 def _how(program: Program) -> str:
     p = program.prefix
-    made = f"{p}_prepare makes the head's input of a raw sample, {p}_head" if program.prepares else f"{p}_head"
-    exit = f" Where {p}_exit is sure, its label is the answer; else" if "exit" in program.parts else ""
-    return f"{made} its features.{exit} the bytes of {p}_encode go to the tail."
+    made = (
+        f"{p}_prepare makes the head's input of a raw sample, {p}_head" if program.prepares else f"{p}_head"
+    )
+    sure = f"Where {p}_exit is sure, its label is the answer; else the bytes of {p}_encode go to the tail."
+    return f"{made} its features.\n * {sure}"
 
 
 def _product(sides: tuple[int, ...]) -> int:
@@ -159,8 +164,6 @@ void {p}_end(const {p}_stream *stream, {p}_feature *features);
 
 
 def _exit(program: Program) -> list[str]:
-    if program.rule is None:
-        return []
     p, u, rule = program.prefix, program.upper, program.rule.rule
     guarantee = str(rule.evidence.get("guarantee", "")).replace("*/", "* /")
     certified = f"\n * {guarantee}" if guarantee else ""

@@ -90,7 +90,12 @@ class CJunction:
         affine = self.encoding.affine
         body = [*self._declarations(), "", *self._loop(), *([] if affine is None else ["#undef N_BLOCKS"])]
         head = [] if affine is None else [f"#define N_BLOCKS {self.shape.n_blocks}"]
-        lines = [f"/* {self.words} */", *head, f"static void {self.name}(const {self.reads} *x, {self.gives} *y)", "{"]
+        lines = [
+            f"/* {self.words} */",
+            *head,
+            f"static void {self.name}(const {self.reads} *x, {self.gives} *y)",
+            "{",
+        ]
         return "\n".join([*lines, _code(body), "}", ""])
 
     def _declarations(self) -> list[str]:
@@ -131,7 +136,11 @@ class CJunction:
             ]
         # The c outputs of a block go through the same index.
         again = "index" if self.encoding.index is not None else "at"
-        kept = f"const {'uint16_t' if self.encoding.kind == 'u16' else 'uint8_t'} *" if again == "index" else "uint32_t "
+        kept = (
+            f"const {'uint16_t' if self.encoding.kind == 'u16' else 'uint8_t'} *"
+            if again == "index"
+            else "uint32_t "
+        )
         return [
             f"for (o = 0; o < {self.shape.n_out}; o += {c}) {{",
             f"    {kept}start = {again};",

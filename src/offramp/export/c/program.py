@@ -41,7 +41,7 @@ class Program:
     parts: dict[str, list[CJunction]]
     streamed: StreamedJunction | None
     device: IntegerDevice | None
-    rule: IntegerRule | None
+    rule: IntegerRule
 
     @property
     def n_inputs(self) -> int:
@@ -120,14 +120,12 @@ def program(
             for number, (step, integer) in enumerate(zip(steps_of(name, part), integers, strict=False), 1)
         ]
     streamed = StreamedJunction(parts["head"][0], bundle.preprocessing.n_values) if streaming else None
-    rule = None
-    if "exit" in parts:
-        rule = device.rule if device else IntegerRule(bundle.exit_rule, 1.0, len(bundle.classes))
+    rule = device.rule if device else IntegerRule(bundle.exit_rule, 1.0, len(bundle.classes))
     return Program(bundle, numbers, prefix, parts, streamed, device, rule)
 
 
 def _check(bundle: Bundle, *, tail: bool) -> None:
-    needed = ["head", *(["encoder"] if bundle.encoder_digest else []), *(["tail"] if tail else [])]
+    needed = ["head", "exit", *(["encoder"] if bundle.encoder_digest else []), *(["tail"] if tail else [])]
     if missing := [name for name in needed if name not in bundle.parts]:
         raise ConfigError(
             f"bundle {bundle.name!r} has no {' and no '.join(missing)} here; copy its file into the folder"
@@ -140,7 +138,13 @@ def _check(bundle: Bundle, *, tail: bool) -> None:
 
 
 def _junction(
-    prefix: str, part_name: str, number: int, part: Part, step: Any, integer: IntegerJunction | None, choose: Choose
+    prefix: str,
+    part_name: str,
+    number: int,
+    part: Part,
+    step: Any,
+    integer: IntegerJunction | None,
+    choose: Choose,
 ) -> CJunction:
     layer: SparseLinearLayer | LinearLayer = step.layer
     bias = part.arrays.get(f"{step.place}.bias")
@@ -148,7 +152,9 @@ def _junction(
     encoding = choose(shape)
     name = f"{prefix}_{part_name}_{number}"
     r, c = encoding.block
-    words = f"{part_name}, junction {number}: {layer.n_in} to {layer.n_out}, {shape.in_degree} edges an output"
+    words = (
+        f"{part_name}, junction {number}: {layer.n_in} to {layer.n_out}, {shape.in_degree} edges an output"
+    )
     words += f", index {encoding.kind}" + (f", blocks of {r} x {c}" if r * c > 1 else "")
     zeros = np.zeros(layer.n_out, np.float32)
     return CJunction(name, words, shape, encoding, integer, zeros if bias is None else bias, step.relu)
@@ -160,7 +166,9 @@ def shape_of(
     """The edges of a junction, with its integer weights, or with those of the part."""
     if isinstance(layer, LinearLayer):
         rows = part.arrays[f"{place}.weight"] if integer is None else integer.rows
-        return Shape(layer.n_in, layer.n_out, (1, 1), np.arange(layer.n_in)[None].repeat(layer.n_out, 0), rows)
+        return Shape(
+            layer.n_in, layer.n_out, (1, 1), np.arange(layer.n_in)[None].repeat(layer.n_out, 0), rows
+        )
     (r, c), table = layer.block, part.arrays[f"{place}.table"]
     if integer is not None:
         return Shape(layer.n_in, layer.n_out, (r, c), table, integer.rows)

@@ -37,7 +37,7 @@ _PRELUDE = """\
 #define READ_F32(p) (*(p))
 #endif
 
-/* Several products at once, where a processor can; -DOFFRAMP_SCALAR does without. The results are the same. */
+/* Several products at once, where a processor can; -DOFFRAMP_SCALAR does without. Results are the same. */
 #if defined(__ARM_FEATURE_MVE) && !defined(__ARM_BIG_ENDIAN) && !defined(OFFRAMP_SCALAR)
 #define DO_MVE 1
 #include <arm_mve.h>
@@ -213,7 +213,11 @@ def _prepare(program: Program) -> list[str]:
             "        }",
         ]
         n = rule.pool**2
-        body.append(f"        input[i] = (uint8_t)((x + {n // 2}) / {n});" if kind != "float" else f"        x = x / {n}.0f;")
+        body.append(
+            f"        input[i] = (uint8_t)((x + {n // 2}) / {n});"
+            if kind != "float"
+            else f"        x = x / {n}.0f;"
+        )
     else:
         body += [f"    for (i = 0; i < {rule.n_values}; i++) {{", "        float x = (float)sample[i];"]
     if kind == "float":
@@ -222,8 +226,8 @@ def _prepare(program: Program) -> list[str]:
             f"        x = x * {_constant(p, 'scale', rule.scale)};",
         ]
         if to_symbols:
-            assert program.device is not None and program.device.quantisation.input is not None
-            grid = program.device.quantisation.input
+            grid = None if program.device is None else program.device.quantisation.input
+            assert grid is not None
             low, step = (float_number(np.float32(v[0])) for v in (grid.low, grid.step))
             body.append(f"        input[i] = level_on_grid(x, {low}, {step}, 255.0f);")
         else:
@@ -247,8 +251,6 @@ def _constant(prefix: str, name: str, value: float | tuple[float, ...]) -> str:
 
 def _exit(program: Program) -> list[str]:
     rule = program.rule
-    if rule is None:
-        return []
     p, junctions = program.prefix, program.parts["exit"]
     made: list[str] = []
     if program.numbers == "int8":
@@ -259,7 +261,9 @@ def _exit(program: Program) -> list[str]:
         )
         made.append(piece("octaves_int"))
     else:
-        made.append(f"#define SCORE float\n#define DISTANCE {float_number(np.float32(rule.octaves_per_unit))}\n")
+        made.append(
+            f"#define SCORE float\n#define DISTANCE {float_number(np.float32(rule.octaves_per_unit))}\n"
+        )
         made.append(piece("octaves_float"))
     criterion = rule.rule.criterion
     if criterion != "learned":

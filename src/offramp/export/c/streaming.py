@@ -47,7 +47,7 @@ class StreamedJunction:
 
     @cached_property
     def _edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """Blocks of outputs (n_in/r, out_degree/c) of each block of inputs; weights (n_in, out_degree/c, c)."""
+        """Output blocks (n_in/r, out_degree/c) of each input block; weights (n_in, out_degree/c, c)."""
         shape = self._shape
         (r, c), (blocks, columns) = shape.block, shape.table.shape
         inputs = shape.table.astype(np.int64).ravel()
@@ -140,8 +140,10 @@ class StreamedJunction:
             for j in range(c):
                 lines += [f"        sum[{j}] += {multiply};", "        w++;"]
             lines += ["    }", "}"]
-        finished = result(junction, "o", "sums[o]") if integers else (
-            "y[o] = sums[o] > 0 ? sums[o] : 0;" if junction.relu else "y[o] = sums[o];"
+        finished = (
+            result(junction, "o", "sums[o]")
+            if integers
+            else ("y[o] = sums[o] > 0 ? sums[o] : 0;" if junction.relu else "y[o] = sums[o];")
         )
         lines += [
             "",

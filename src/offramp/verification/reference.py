@@ -1,0 +1,111 @@
+"""What exported C must write: by the integer reference, or in float32 in the very order of its sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from offramp.codec import stacked
+from offramp.export.c import CJunction, Program
+from offramp.int8 import FARTHEST
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """For n samples, in the order in which it is written.
+
+    Args:
+        layers: (n, n_out) of every junction of head and exit: symbols, then int32 or float32 scores.
+        verdict: structured (n,): label, sure, level.
+        encoder: (n, n_out) of every junction of an encoder.
+        coded: structured (n,): n_bytes, and the bytes padded with zeros.
+    """
+
+    layers: list[Array]
+    verdict: Array
+    encoder: list[Array]
+    coded: Array
+
+    @property
+    def traced(self) -> Array:
+        """All of it (n,), structured and packed."""
+        return _joined([*self.layers, self.verdict, *self.encoder, self.coded])
+
+    @property
+    def n_activations(self) -> int:
+        """Numbers of all samples: activations, scores, verdicts, coded bytes."""
+        return (
+            sum(array.size for array in (*self.layers, *self.encoder))
+            + self.verdict.size * 3
+            + self.coded.size
+        )
+
+
+def expected(program: Program, samples: Array) -> Expected:
+    """What a device with this program computes of raw samples (n, *shape)."""
+    if program.device is not None:
+        trace = program.device.trace(samples)
+        exit = [*trace.exit[:-1], trace.scores.astype(np.int32)]
+        level = program.rule.level(trace.scores)
+        rows = program.device.coded(trace.sent)
+        return _expected(program, trace.head, exit, trace.encoder, level, rows)
+    x = program.bundle.preprocessing(samples)
+    head = _run(program.parts["head"], x)
+    exit = _run(program.parts["exit"], head[-1])
+    encoder = _run(program.parts.get("encoder", []), head[-1])
+    scores, rule = exit[-1], program.rule
+    behind = (scores.max(axis=1, keepdims=True) - scores) * np.float32(rule.octaves_per_unit)
+    level = rule.level_at(np.minimum(behind, np.float32(FARTHEST)).astype(np.int64))
+    rows = program.bundle.codec.encode_rows((encoder or head)[-1])
+    return _expected(program, head, exit, encoder, level, rows)
+
+
+def _expected(
+    program: Program,
+    head: list[Array],
+    exit: list[Array],
+    encoder: list[Array],
+    level: Array,
+    rows: list[bytes],
+) -> Expected:
+    n, most = len(level), program.bundle.codec.max_bytes(program.n_sent)
+    verdict = np.empty(n, [("label", "<u2"), ("sure", "u1"), ("level", "<i4")])
+    verdict["label"] = exit[-1].argmax(axis=1)
+    verdict["level"] = level
+    verdict["sure"] = level >= program.rule.threshold_level
+    coded = np.zeros(n, [("n_bytes", "<u2"), ("bytes", "u1", (most,))])
+    coded["n_bytes"] = [len(row) for row in rows]
+    padded = stacked(rows)
+    coded["bytes"][:, : padded.shape[1]] = padded
+    return Expected([*head, *exit], verdict, encoder, coded)
+
+
+def _run(junctions: list[CJunction], x: Array) -> list[Array]:
+    """In float32: each sum begins with the bias, and products are added in the order of the table."""
+    given = []
+    for junction in junctions:
+        rows, inputs = junction.encoding.weights, junction.encoding.inputs(junction.shape)
+        total = np.broadcast_to(junction.bias, (len(x), len(junction.bias))).astype(np.float32)
+        for k in range(rows.shape[1]):
+            total = total + rows[:, k] * x[:, inputs[:, k]]
+        x = np.where(total > 0, total, np.float32(0)) if junction.relu else total
+        given.append(x)
+    return given
+
+
+def _joined(arrays: list[Array]) -> Array:
+    fields: list[Any] = []
+    for number, array in enumerate(arrays):
+        shape = array.shape[1:]
+        fields.append(
+            (f"{number}", array.dtype.newbyteorder("<") if not array.dtype.names else array.dtype, shape)
+        )
+    out = np.zeros(len(arrays[0]), fields)
+    for number, array in enumerate(arrays):
+        out[f"{number}"] = array
+    return out
