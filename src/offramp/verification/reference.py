@@ -39,11 +39,8 @@ class Expected:
     @property
     def n_activations(self) -> int:
         """Numbers of all samples: activations, scores, verdicts, coded bytes."""
-        return (
-            sum(array.size for array in (*self.layers, *self.encoder))
-            + self.verdict.size * 3
-            + self.coded.size
-        )
+        numbers = [*self.layers, *self.encoder, *(self.verdict[name] for name in ("label", "sure", "level"))]
+        return sum(array.size for array in (*numbers, self.coded["n_bytes"], self.coded["bytes"]))
 
 
 def expected(program: Program, samples: Array) -> Expected:

@@ -1,8 +1,8 @@
 """C that adds up one row of a junction: `sum += w · x` over the edges of an output, by index encoding.
 
 Every text reads the row's weights at `w` and moves it to the next row, likewise `index`, where there is one.
-In integers the order of a sum does not matter, so processors with SMLAD or MVE add in another one; in float32 it
-is the order of the table, everywhere.
+In integers the order of a sum does not matter, so processors with SMLAD or MVE add in another one; in float32
+it is the order of the table, everywhere.
 """
 
 from __future__ import annotations
