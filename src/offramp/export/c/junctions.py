@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from offramp.export.c.encodings import Encoding, Shape
-from offramp.export.c.rows import row
+from offramp.export.c.rows import Row
 from offramp.export.c.text import narrowest, read, table
 from offramp.int8 import IntegerJunction
 
@@ -99,7 +99,7 @@ class CJunction:
         return "\n".join([*lines, _code(body), "}", ""])
 
     def _declarations(self) -> list[str]:
-        encoding, text = self.encoding, "\n".join(self._row())
+        encoding = self.encoding
         w = f"const {'float' if self.integer is None else 'int8_t'} *w = {self.name}_weight;"
         lines = [w]
         if encoding.index is not None:
@@ -107,19 +107,13 @@ class CJunction:
             lines.append(f"const {kind} *index = {self.name}_index;")
         if encoding.affine is not None:
             lines.append(f"uint32_t at = {encoding.affine.offset};")
-        if "p =" in text:
-            lines.append(f"const {self.reads} *p;")
-        if "step =" in text:
-            lines.append("uint_fast16_t step;")
         lines.append("uint_fast16_t o;")
-        if "for (k" in text:
-            lines.append("uint_fast16_t k;")
-        if "for (i" in text:
-            lines.append("uint_fast16_t i;")
         return lines
 
-    def _row(self) -> list[str]:
-        return row(self.encoding, integers=self.integer is not None)
+    @cached_property
+    def row(self) -> Row:
+        """How one of its rows is added up."""
+        return Row(self.encoding, integers=self.integer is not None)
 
     def _loop(self) -> list[str]:
         c = self.encoding.block[1]
@@ -130,7 +124,7 @@ class CJunction:
             return [
                 f"for (o = 0; o < {self.shape.n_out}; o++) {{",
                 f"    {kind} sum = {start.format(o='o')};",
-                *_shifted(self._row()),
+                *_shifted(self.row.call()),
                 f"    {self._result('o')}",
                 "}",
             ]
@@ -148,7 +142,7 @@ class CJunction:
             f"    for (j = o; j < o + {c}; j++) {{",
             f"        {kind} sum = {start.format(o='j')};",
             f"        {again} = start;",
-            *_shifted(self._row(), 2),
+            *_shifted(self.row.call(), 2),
             f"        {self._result('j')}",
             "    }",
             "}",

@@ -1,115 +1,193 @@
-"""C that adds up one row of a junction: `sum += w · x` over the edges of an output, by index encoding.
+"""C that adds up one row of a junction: a function for each index encoding, shared by all junctions that have it.
 
-Every text reads the row's weights at `w` and moves it to the next row, likewise `index`, where there is one.
 In integers the order of a sum does not matter, so processors with SMLAD or MVE add in another one; in float32
 it is the order of the table, everywhere.
 """
 
 from __future__ import annotations
 
-from offramp.export.c.encodings import FARTHER, Encoding
-from offramp.export.c.text import indented, read
+from importlib import resources
 
-_UNROLLED = 4  # edges in a loop's body
+from offramp.export.c.encodings import FARTHER, Encoding
+from offramp.export.c.text import read
+
+_UNROLLED = 4  # single edges in a loop's body
 _FAST = 4  # contiguous inputs that `mac4` takes
 
 
-def row(encoding: Encoding, *, integers: bool) -> list[str]:
-    """The lines for one row."""
-    if encoding.kind == "dense":
-        return _dense(encoding, integers=integers)
-    if encoding.kind == "affine":
-        return _affine(encoding, integers=integers)
-    if encoding.kind == "delta":
-        return _delta(encoding, integers=integers)
-    return _indexed(encoding, integers=integers)
+def piece(name: str) -> str:
+    """A piece of C that is the same in every program."""
+    return resources.files("offramp.export.c").joinpath("pieces", f"{name}.c").read_text(encoding="utf-8")
 
 
-def _dense(encoding: Encoding, *, integers: bool) -> list[str]:
-    n = encoding.per_row
-    if integers:
-        return [f"sum = mac(sum, x, w, {n});", f"w += {n};"]
-    return [
-        f"for (k = 0; k < {n}; k++) {{",
-        f"    {_edge(encoding, 'x[k]')}",
-        "    w++;",
-        "}",
-    ]
+class Row:
+    """How the rows of a junction are added up.
 
+    Args:
+        encoding: of its edges.
+        integers: whether in integers; else in float32.
+    """
 
-def _indexed(encoding: Encoding, *, integers: bool) -> list[str]:
-    r, n = encoding.block[0], encoding.per_row
-    assert encoding.index is not None
-    one = read(encoding.index, "index")
-    if r == 1:
-        scalar = _loop(n, [*_product(encoding, f"x[{one}]"), "index++;"])
-    else:
-        scalar = _loop(n, [f"p = x + (uint32_t){one} * {r};", "index++;", *_block(encoding, integers)])
-    if not integers or r != 1:
-        return scalar
-    wide = "sum = gather8" if encoding.kind == "u8" else "sum = gather16"
-    return [
-        "#if DO_MVE",
-        f"{wide}(sum, x, w, index, {n});",
-        f"w += {n};",
-        f"index += {n};",
-        "#else",
-        *scalar,
-        "#endif",
-    ]
+    def __init__(self, encoding: Encoding, *, integers: bool) -> None:
+        self._encoding = encoding
+        self._integers = integers
+        self._sum, self._x, self._w = ("int32_t", "uint8_t", "int8_t") if integers else ("float",) * 3
 
+    @property
+    def _r(self) -> int:
+        return self._encoding.block[0]
 
-def _delta(encoding: Encoding, *, integers: bool) -> list[str]:
-    r = encoding.block[0]
-    assert encoding.index is not None
-    step = [f"step = {read(encoding.index, 'index')};", "index++;"]
-    if (encoding.index == FARTHER).any():
-        step += [
-            f"while (step == {FARTHER}) {{",
-            f"    p += {FARTHER * r};",
-            *indented(step).splitlines(),
+    @property
+    def _farther(self) -> bool:
+        """Whether a gap of the index takes more than a byte."""
+        index = self._encoding.index
+        return self._encoding.kind == "delta" and index is not None and bool((index == FARTHER).any())
+
+    @property
+    def name(self) -> str:
+        """Of the function; equal for equal functions."""
+        if self._encoding.kind == "dense":
+            base = "dense"
+        else:
+            base = f"{self._encoding.kind}{'_far' if self._farther else ''}_{self._r}"
+        return f"row_{base}" if self._integers else f"row_{base}_float"
+
+    def call(self) -> list[str]:
+        """Add a row to `sum`, and move `w` to the next, likewise `index` or `at`, where there is one."""
+        encoding, n = self._encoding, self._encoding.per_row
+        moved = f"w += {n * self._r};"
+        if encoding.kind == "dense":
+            return [f"sum = {self.name}(sum, x, w, {n});", moved]
+        if encoding.affine is not None:
+            step = encoding.affine.multiplier
+            return [f"sum = {self.name}(sum, x, w, &at, {step}, N_BLOCKS, {n});", moved]
+        if self._farther:
+            return [f"sum = {self.name}(sum, x, w, &index, {n});", moved]
+        return [f"sum = {self.name}(sum, x, w, index, {n});", moved, f"index += {n};"]
+
+    def function(self) -> str:
+        """Its definition."""
+        kind = self._encoding.kind
+        if kind == "dense":
+            return self._dense()
+        if kind == "affine":
+            return self._affine()
+        return self._delta() if kind == "delta" else self._indexed()
+
+    def _dense(self) -> str:
+        if self._integers:
+            return piece("dense").replace("row_dense", self.name)
+        return self._defined(
+            "n products of neighbours",
+            "",
+            [*self._unrolled("n", lambda i: f"x[{i}]", ["x += {n};"])],
+        )
+
+    def _indexed(self) -> str:
+        encoding, r = self._encoding, self._r
+        assert encoding.index is not None
+        words = "n blocks that an index names" if r > 1 else "n products of inputs that an index names"
+        index = f"const {'uint16_t' if encoding.kind == 'u16' else 'uint8_t'} *index"
+        if r == 1:
+            body = self._unrolled(
+                "n",
+                lambda i: f"x[{read(encoding.index, f'index + {i}' if i else 'index')}]",
+                ["index += {n};"],
+            )
+        else:
+            one = read(encoding.index, "index")
+            body = [
+                "for (; n > 0; n--) {",
+                f"    const {self._x} *p = x + (uint32_t){one} * {r};",
+                "    index++;",
+                *(f"    {line}" for line in self._block()),
+                "}",
+            ]
+        if self._integers and r in (1, _FAST):
+            body = [*piece(f"mve_{encoding.kind}_{r}").splitlines(), *body]
+        return self._defined(words, f", {index}", body)
+
+    def _delta(self) -> str:
+        index = self._encoding.index
+        assert index is not None
+        pointer = "*index" if self._farther else "index"
+        step = [f"step = {read(index, pointer)};", f"({pointer})++;" if self._farther else "index++;"]
+        if self._farther:
+            step += [f"while (step == {FARTHER}) {{", f"    x += {FARTHER * self._r};"]
+            step += [f"    {line}" for line in step[:2]] + ["}"]
+        step.append(f"x += step * {self._r};" if self._r > 1 else "x += step;")
+        inner = [self._product("*x"), "w++;"] if self._r == 1 else self._block("x")
+        body = [
+            "for (; n > 0; n--) {",
+            "    uint_fast16_t step;",
+            *(f"    {line}" for line in [*step, *inner]),
             "}",
         ]
-    step.append(f"p += step * {r}u;" if r > 1 else "p += step;")
-    inner = _product(encoding, "*p") if r == 1 else _block(encoding, integers)
-    return ["p = x;", *_loop(encoding.per_row, [*step, *inner])]
+        stars = "**" if self._farther else "*"
+        return self._defined(
+            "n blocks, each so far behind the one before", f", const uint8_t {stars}index", body
+        )
 
+    def _affine(self) -> str:
+        r = self._r
+        target = "x[at]" if r == 1 else f"x + at * {r}"
+        inner = (
+            [self._product(target), "w++;"] if r == 1 else [f"const {self._x} *p = {target};", *self._block()]
+        )
+        body = ["uint32_t at = *from;"]
+        if self._integers and r == 1:
+            body += piece("mve_affine_1").splitlines()
+        body += [
+            "for (; n > 0; n--) {",
+            *(f"    {line}" for line in inner),
+            "    at += step;",
+            "    at -= at >= of ? of : 0;",
+            "}",
+            "*from = at;",
+        ]
+        return self._defined(
+            "n blocks, each `step` behind the one before, modulo `of`",
+            ", uint32_t *from, uint32_t step, uint32_t of",
+            body,
+        )
 
-def _affine(encoding: Encoding, *, integers: bool) -> list[str]:
-    assert encoding.affine is not None
-    (r, _), n_blocks = encoding.block, "N_BLOCKS"
-    move = [f"at += {encoding.affine.multiplier};", f"at -= at >= {n_blocks} ? {n_blocks} : 0;"]
-    if r == 1:
-        return _loop(encoding.per_row, [*_product(encoding, "x[at]"), *move])
-    return _loop(encoding.per_row, [f"p = x + at * {r};", *_block(encoding, integers), *move])
+    def _block(self, p: str = "p") -> list[str]:
+        """The r contiguous inputs from p on."""
+        r = self._r
+        if self._integers and r % _FAST == 0:
+            return [
+                f"sum = mac4(sum, {p}{f' + {i}' if i else ''}, w{f' + {i}' if i else ''});"
+                for i in range(0, r, 4)
+            ] + [f"w += {r};"]
+        products = [self._product(f"{p}[{i}]", f"w + {i}" if i else "w") for i in range(r)]
+        return [*products, f"w += {r};"]
 
+    def _unrolled(self, n: str, x: object, moved: list[str]) -> list[str]:
+        """Single edges, several in each round of a loop, then the others."""
+        lines = []
+        for count in (_UNROLLED, 1):
+            products = [self._product(x(i), f"w + {i}" if i else "w") for i in range(count)]  # type: ignore[operator]
+            lines += [
+                f"for (; {n} >= {count}; {n} -= {count}) {{" if count > 1 else f"for (; {n} > 0; {n}--) {{"
+            ]
+            lines += [
+                f"    {line}"
+                for line in [*products, *(line.format(n=count) for line in moved), f"w += {count};"]
+            ]
+            lines += ["}"]
+        return lines
 
-def _block(encoding: Encoding, integers: bool) -> list[str]:
-    """The r contiguous inputs from p on."""
-    r = encoding.block[0]
-    if integers and r % _FAST == 0:
-        if r == _FAST:
-            return ["sum = mac4(sum, p, w);", "w += 4;"]
-        return [f"sum = mac(sum, p, w, {r});", f"w += {r};"]
-    if r <= 2 * _FAST:
-        return [line for i in range(r) for line in _product(encoding, f"p[{i}]")]
-    return [f"for (i = 0; i < {r}; i++) {{", *indented(_product(encoding, "p[i]")).splitlines(), "}"]
+    def _product(self, x: str, w: str = "w") -> str:
+        return f"sum += {read(self._encoding.weights, w)} * {x};"
 
-
-def _product(encoding: Encoding, x: str) -> list[str]:
-    return [_edge(encoding, x), "w++;"]
-
-
-def _edge(encoding: Encoding, x: str) -> str:
-    return f"sum += {read(encoding.weights, 'w')} * {x};"
-
-
-def _loop(n: int, body: list[str]) -> list[str]:
-    """The body n times, several times in each round of a loop."""
-    rounds, left = divmod(n, _UNROLLED)
-    if rounds <= 1:
-        return [line for _ in range(n) for line in body]
-    lines = [f"for (k = 0; k < {rounds}; k++) {{"]
-    lines += [f"    {line}" for _ in range(_UNROLLED) for line in body]
-    lines += ["}"]
-    return lines + [line for _ in range(left) for line in body]
+    def _defined(self, words: str, arguments: str, body: list[str]) -> str:
+        lines = [
+            f"/* {words}. */",
+            f"static {self._sum} {self.name}({self._sum} sum, const {self._x} *x, const {self._w} *w{arguments}, uint_fast16_t n)",
+            "{",
+            *(line if line.startswith("#") else f"    {line}" for line in body),
+            "    return sum;",
+            "}",
+            "",
+        ]
+        return "\n".join(lines)

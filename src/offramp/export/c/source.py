@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import numpy as np
 
 from offramp.codec import GriddedCodec
 from offramp.codec.ranged import RangeCodec
 from offramp.export.c.junctions import CJunction
 from offramp.export.c.program import Program
+from offramp.export.c.rows import piece
 from offramp.export.c.text import float_number, table
 
 _PRELUDE = """\
@@ -64,14 +63,6 @@ extern void offramp_trace(const void *from, uint32_t n_bytes);
 #define N_SENT {n_sent}
 """
 
-_PIECES = {
-    "symbol(": "integers",
-    "mac4(": "mac4",
-    "mac(": "mac",
-    "gather8(": "gather8",
-    "gather16(": "gather16",
-}
-
 
 def source(program: Program) -> str:
     """Its text."""
@@ -88,13 +79,8 @@ def source(program: Program) -> str:
     return "\n".join(sections)
 
 
-def piece(name: str) -> str:
-    """A piece of C that is the same in every program."""
-    return resources.files("offramp.export.c").joinpath("pieces", f"{name}.c").read_text(encoding="utf-8")
-
-
 def _junctions(program: Program) -> list[str]:
-    tables, functions = [], []
+    tables, rows, functions = [], {}, []
     for name, junctions in program.parts.items():
         for number, junction in enumerate(junctions):
             if name == "head" and number == 0 and program.streamed is not None:
@@ -102,12 +88,12 @@ def _junctions(program: Program) -> list[str]:
                 functions.append(program.streamed.functions())
             else:
                 tables.append(junction.tables())
+                rows[junction.row.name] = junction.row.function()
                 functions.append(junction.function())
-    text = "\n".join(functions)
-    wanted = [name for call, name in _PIECES.items() if call in text]
-    if "mac" in wanted and "mac4" not in wanted:
-        wanted.insert(wanted.index("mac"), "mac4")
-    return [*tables, *map(piece, wanted), *functions]
+    shared = [piece("integers")] if program.numbers == "int8" else []
+    if any("mac4(" in row for row in rows.values()):
+        shared.append(piece("mac4"))
+    return [*tables, *shared, *rows.values(), *functions]
 
 
 def _chain(junctions: list[CJunction], reads: str, writes: str) -> tuple[list[str], list[str]]:

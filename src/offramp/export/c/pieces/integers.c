@@ -2,8 +2,12 @@
 static uint8_t symbol(int32_t sum, uint16_t multiplier, uint8_t lift, uint8_t shift, uint8_t limit)
 {
     uint32_t a = sum > 0 ? (uint32_t)sum << lift : 0;
+#if defined(__AVR__) || defined(__ARM_ARCH_6M__) /* a product of 64 bits would be a call */
     uint32_t high = (a >> 16) * multiplier;
     uint32_t low = (a & 0xFFFF) * multiplier;
     a = (high + (low >> 16) + ((uint32_t)1 << (shift - 17))) >> (shift - 16);
+#else
+    a = (uint32_t)(((uint64_t)a * multiplier + ((uint64_t)1 << (shift - 1))) >> shift);
+#endif
     return a < limit ? (uint8_t)a : limit;
 }
