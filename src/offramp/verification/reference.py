@@ -86,7 +86,7 @@ def _run(junctions: list[CJunction], x: Array) -> list[Array]:
     """In float32: each sum begins with the bias, and products are added in the order of the table."""
     given = []
     for junction in junctions:
-        rows, inputs = junction.encoding.weights, junction.encoding.inputs(junction.shape)
+        rows, inputs = junction.encoding.rows, junction.encoding.inputs(junction.shape)
         total = np.broadcast_to(junction.bias, (len(x), len(junction.bias))).astype(np.float32)
         for k in range(rows.shape[1]):
             total = total + rows[:, k] * x[:, inputs[:, k]]

@@ -13,7 +13,7 @@ A block of r x c edges has one entry for all of them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any, Literal, NamedTuple
 
@@ -25,6 +25,8 @@ from offramp.errors import ConfigError
 Kind = Literal["dense", "affine", "u8", "u16", "delta"]
 KINDS: tuple[Kind, ...] = ("dense", "affine", "u8", "u16", "delta")
 FARTHER = 255  # of a delta: no block yet
+CHUNK = 4  # neighbouring inputs whose weights of one row lie together
+TOGETHER = (1, 2, 3, 4, 5)
 
 Array = npt.NDArray[Any]
 
@@ -72,17 +74,19 @@ class Encoding:
         kind: see above.
         block: (r, c) as this encoding has it: a dense one has no blocks.
         per_row: input blocks of a row.
-        weights: (n_out, per_row · r), in the order in which they are used.
+        rows: (n_out, per_row · r) weights, each row in the order in which it is added up.
         index: what is stored; None where a formula says it.
         affine: that formula.
+        together: rows that are added up at once: they read the same inputs.
     """
 
     kind: Kind
     block: tuple[int, int]
     per_row: int
-    weights: Array
+    rows: Array
     index: Array | None = None
     affine: Affine | None = None
+    together: int = 1
 
     def inputs(self, shape: Shape) -> Array:
         """(n_out, per_row · r): the input of each weight."""
@@ -97,9 +101,19 @@ class Encoding:
         return inputs.repeat(c, axis=0)
 
     @property
+    def weights(self) -> Array:
+        """In the order in which they lie in flash: rows that are added together, chunk by chunk."""
+        r, groups = self.block[0], self.rows.reshape(-1, self.together, self.rows.shape[1])
+        if self.kind == "dense":
+            whole = self.per_row // CHUNK * CHUNK
+            parts = [_interleaved(groups[:, :, :whole], CHUNK), _interleaved(groups[:, :, whole:], 1)]
+            return np.concatenate(parts, axis=1)
+        return _interleaved(groups, CHUNK if r % CHUNK == 0 else r)
+
+    @property
     def weight_bytes(self) -> int:
         """Of flash."""
-        return int(self.weights.nbytes)
+        return int(self.rows.nbytes)
 
     @property
     def index_bytes(self) -> int:
@@ -108,11 +122,18 @@ class Encoding:
 
 
 def encodings(shape: Shape) -> Iterator[Encoding]:
-    """All encodings that a junction can have.
+    """All encodings that a junction can have, each with one row at a time and several that read the same.
 
     Raises:
         ConfigError: more input blocks than 16 bits can name.
     """
+    for encoding in _alone(shape):
+        c = shape.n_out if encoding.kind == "dense" else shape.block[1]
+        yield from (replace(encoding, together=n) for n in TOGETHER if c % n == 0)
+
+
+def _alone(shape: Shape) -> Iterator[Encoding]:
+    """All kinds that a junction can have."""
     yield _dense(shape)
     if shape.in_degree == shape.n_in:
         return
@@ -168,6 +189,12 @@ def _affine(shape: Shape, formula: Affine) -> Encoding:
     rows = shape.rows.reshape(blocks, c, columns, r)
     ordered = np.take_along_axis(rows, place[:, None, :, None], axis=2)
     return Encoding("affine", shape.block, columns, ordered.reshape(shape.n_out, -1), affine=formula)
+
+
+def _interleaved(groups: Array, chunk: int) -> Array:
+    """(n_groups, together, n) as (n_groups, -1): a chunk of each row after the other."""
+    n_groups, together, n = groups.shape
+    return groups.reshape(n_groups, together, n // chunk, chunk).swapaxes(1, 2).reshape(n_groups, -1)
 
 
 def _deltas(table: Array) -> Array:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from offramp.export.c.encodings import Encoding, Shape
-from offramp.export.c.rows import Row
+from offramp.export.c.rows import Rows
 from offramp.export.c.text import narrowest, read, table
 from offramp.int8 import IntegerJunction
 
@@ -111,47 +111,47 @@ class CJunction:
         return lines
 
     @cached_property
-    def row(self) -> Row:
-        """How one of its rows is added up."""
-        return Row(self.encoding, integers=self.integer is not None)
+    def rows(self) -> Rows:
+        """How its rows are added up."""
+        return Rows(self.encoding, integers=self.integer is not None)
 
     def _loop(self) -> list[str]:
-        c = self.encoding.block[1]
-        shared = self.encoding.index is not None or self.encoding.affine is not None
-        kind = "float" if self.integer is None else "int32_t"
-        start = read(self.stored_bias, f"{self.name}_bias + {{o}}") if self.has_bias else "0"
-        if c == 1 or not shared:
-            return [
-                f"for (o = 0; o < {self.shape.n_out}; o++) {{",
-                f"    {kind} sum = {start.format(o='o')};",
-                *_shifted(self.row.call()),
-                f"    {self._result('o')}",
-                "}",
-            ]
-        # The c outputs of a block go through the same index.
-        again = "index" if self.encoding.index is not None else "at"
-        kept = (
-            f"const {'uint16_t' if self.encoding.kind == 'u16' else 'uint8_t'} *"
+        encoding, n_out = self.encoding, self.shape.n_out
+        g, c = encoding.together, encoding.block[1]
+        if c <= g or encoding.kind == "dense":
+            return [f"for (o = 0; o < {n_out}; o += {g}) {{", *_shifted(self._group("o")), "}"]
+        # All c outputs of a block go through the same index.
+        again = "index" if encoding.index is not None else "at"
+        kind = (
+            f"const {'uint16_t' if encoding.kind == 'u16' else 'uint8_t'} *"
             if again == "index"
             else "uint32_t "
         )
         return [
-            f"for (o = 0; o < {self.shape.n_out}; o += {c}) {{",
-            f"    {kept}start = {again};",
+            f"for (o = 0; o < {n_out}; o += {c}) {{",
+            f"    {kind}start = {again};",
             "    uint_fast16_t j;",
-            f"    for (j = o; j < o + {c}; j++) {{",
-            f"        {kind} sum = {start.format(o='j')};",
-            f"        {again} = start;",
-            *_shifted(self.row.call(), 2),
-            f"        {self._result('j')}",
+            f"    for (j = o; j < o + {c}; j += {g}) {{",
+            *_shifted([f"{again} = start;", *self._group("j")], 2),
             "    }",
             "}",
         ]
 
-    def _result(self, o: str) -> str:
+    def _group(self, o: str) -> list[str]:
+        """Rows that are added up together, from output o on."""
+        kind, g = "float" if self.integer is None else "int32_t", self.encoding.together
+        places = [o, *(f"{o} + {j}" for j in range(1, g))]
+        lines = [f"{kind} sum[{g}];"]
+        for j, place in enumerate(places):
+            start = read(self.stored_bias, f"{self.name}_bias + {place}") if self.has_bias else "0"
+            lines.append(f"sum[{j}] = {start};")
+        lines += self.rows.call()
+        return [*lines, *(self._result(place, f"sum[{j}]") for j, place in enumerate(places))]
+
+    def _result(self, o: str, value: str) -> str:
         if self.integer is None:
-            return f"y[{o}] = sum > 0 ? sum : 0;" if self.relu else f"y[{o}] = sum;"
-        return result(self, o, "sum")
+            return f"y[{o}] = {value} > 0 ? {value} : 0;" if self.relu else f"y[{o}] = {value};"
+        return result(self, o, value)
 
 
 def result(junction: CJunction, o: str, value: str) -> str:

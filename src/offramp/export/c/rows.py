@@ -1,18 +1,16 @@
-"""C that adds up one row of a junction: a function for each index encoding, shared by all junctions that have it.
+"""C that adds up rows of a junction: a function for each encoding, shared by the junctions that have it.
 
-In integers the order of a sum does not matter, so processors with SMLAD or MVE add in another one; in float32
-it is the order of the table, everywhere.
+Rows that go through the same inputs are added together, which loads each input once. In integers the order of
+a sum does not matter, so processors with SMLAD or MVE add in another one; in float32 it is the order of the
+table, everywhere.
 """
 
 from __future__ import annotations
 
 from importlib import resources
 
-from offramp.export.c.encodings import FARTHER, Encoding
+from offramp.export.c.encodings import CHUNK, FARTHER, Encoding
 from offramp.export.c.text import read
-
-_UNROLLED = 4  # single edges in a loop's body
-_FAST = 4  # contiguous inputs that `mac4` takes
 
 
 def piece(name: str) -> str:
@@ -20,8 +18,8 @@ def piece(name: str) -> str:
     return resources.files("offramp.export.c").joinpath("pieces", f"{name}.c").read_text(encoding="utf-8")
 
 
-class Row:
-    """How the rows of a junction are added up.
+class Rows:
+    """How the rows of a junction are added up, `encoding.together` at once.
 
     Args:
         encoding: of its edges.
@@ -34,160 +32,146 @@ class Row:
         self._sum, self._x, self._w = ("int32_t", "uint8_t", "int8_t") if integers else ("float",) * 3
 
     @property
-    def _r(self) -> int:
-        return self._encoding.block[0]
+    def name(self) -> str:
+        """Of the function; equal for equal functions."""
+        encoding, (r, _) = self._encoding, self._encoding.block
+        far = "_far" if self._is_far else ""
+        size = f"{encoding.together}" if encoding.kind == "dense" else f"{r}x{encoding.together}"
+        return f"rows_{encoding.kind}{far}_{size}" + ("" if self._integers else "_float")
+
+    def call(self) -> list[str]:
+        """Add rows to `sum`, and move `w` to the next, likewise `index` or `at`, where there is one."""
+        encoding, n = self._encoding, self._encoding.per_row
+        moved = [f"w += {encoding.together * n * encoding.block[0]};"]
+        if encoding.kind == "dense":
+            return [f"{self.name}(sum, x, w, {n});", *moved]
+        if encoding.affine is not None:
+            return [f"{self.name}(sum, x, w, &at, {encoding.affine.multiplier}, N_BLOCKS, {n});", *moved]
+        if self._is_far:
+            return [f"{self.name}(sum, x, w, &index, {n});", *moved]
+        return [f"{self.name}(sum, x, w, index, {n});", *moved, f"index += {n};"]
+
+    def function(self) -> str:
+        """Its definition."""
+        match self._encoding.kind:
+            case "dense":
+                return self._defined("all inputs, n of them", "", self._dense())
+            case "affine":
+                words = "n blocks of inputs, each `step` behind the one before, modulo `of`"
+                return self._defined(words, ", uint32_t *from, uint32_t step, uint32_t of", self._affine())
+            case "delta":
+                words = "n blocks of inputs, each as far behind the one before as the index says"
+                star = "**" if self._is_far else "*"
+                return self._defined(words, f", const uint8_t {star}index", self._delta())
+            case kind:
+                index = f", const {'uint16_t' if kind == 'u16' else 'uint8_t'} *index"
+                return self._defined("n blocks of inputs that the index names", index, self._indexed())
 
     @property
-    def _farther(self) -> bool:
+    def _is_far(self) -> bool:
         """Whether a gap of the index takes more than a byte."""
         index = self._encoding.index
         return self._encoding.kind == "delta" and index is not None and bool((index == FARTHER).any())
 
     @property
-    def name(self) -> str:
-        """Of the function; equal for equal functions."""
-        if self._encoding.kind == "dense":
-            base = "dense"
-        else:
-            base = f"{self._encoding.kind}{'_far' if self._farther else ''}_{self._r}"
-        return f"row_{base}" if self._integers else f"row_{base}_float"
+    def _alone(self) -> bool:
+        """Whether MVE can take many inputs of one row at once."""
+        return self._integers and self._encoding.together == 1
 
-    def call(self) -> list[str]:
-        """Add a row to `sum`, and move `w` to the next, likewise `index` or `at`, where there is one."""
-        encoding, n = self._encoding, self._encoding.per_row
-        moved = f"w += {n * self._r};"
-        if encoding.kind == "dense":
-            return [f"sum = {self.name}(sum, x, w, {n});", moved]
-        if encoding.affine is not None:
-            step = encoding.affine.multiplier
-            return [f"sum = {self.name}(sum, x, w, &at, {step}, N_BLOCKS, {n});", moved]
-        if self._farther:
-            return [f"sum = {self.name}(sum, x, w, &index, {n});", moved]
-        return [f"sum = {self.name}(sum, x, w, index, {n});", moved, f"index += {n};"]
+    def _dense(self) -> list[str]:
+        wide = [
+            f"for (; n >= {CHUNK}; n -= {CHUNK}, x += {CHUNK}, w += {CHUNK * self._encoding.together}) {{",
+            *_in(self._products("x", CHUNK)),
+            "}",
+        ]
+        rest = [
+            f"for (; n > 0; n--, x++, w += {self._encoding.together}) {{",
+            *_in(self._products("x", 1)),
+            "}",
+        ]
+        fast = piece("mve_dense").splitlines() if self._alone else []
+        return [*fast, *wide, *rest]
 
-    def function(self) -> str:
-        """Its definition."""
-        kind = self._encoding.kind
-        if kind == "dense":
-            return self._dense()
-        if kind == "affine":
-            return self._affine()
-        return self._delta() if kind == "delta" else self._indexed()
-
-    def _dense(self) -> str:
-        if self._integers:
-            return piece("dense").replace("row_dense", self.name)
-        return self._defined(
-            "n products of neighbours",
-            "",
-            [*self._unrolled("n", lambda i: f"x[{i}]", ["x += {n};"])],
-        )
-
-    def _indexed(self) -> str:
-        encoding, r = self._encoding, self._r
+    def _indexed(self) -> list[str]:
+        encoding, (r, _) = self._encoding, self._encoding.block
         assert encoding.index is not None
-        words = "n blocks that an index names" if r > 1 else "n products of inputs that an index names"
-        index = f"const {'uint16_t' if encoding.kind == 'u16' else 'uint8_t'} *index"
-        if r == 1:
-            body = self._unrolled(
-                "n",
-                lambda i: f"x[{read(encoding.index, f'index + {i}' if i else 'index')}]",
-                ["index += {n};"],
-            )
-        else:
-            one = read(encoding.index, "index")
-            body = [
-                "for (; n > 0; n--) {",
-                f"    const {self._x} *p = x + (uint32_t){one} * {r};",
-                "    index++;",
-                *(f"    {line}" for line in self._block()),
-                "}",
-            ]
-        if self._integers and r in (1, _FAST):
-            body = [*piece(f"mve_{encoding.kind}_{r}").splitlines(), *body]
-        return self._defined(words, f", {index}", body)
+        fast = piece(f"mve_{encoding.kind}_{r}").splitlines() if self._alone and r in (1, CHUNK) else []
+        one = read(encoding.index, "index")
+        place = f"x + {one}" if r == 1 else f"x + (uint32_t){one} * {r}"
+        block = [f"const {self._x} *p = {place};", "index++;", *self._block()]
+        return [*fast, "for (; n > 0; n--) {", *_in(block), "}"]
 
-    def _delta(self) -> str:
-        index = self._encoding.index
+    def _delta(self) -> list[str]:
+        index, r = self._encoding.index, self._encoding.block[0]
         assert index is not None
-        pointer = "*index" if self._farther else "index"
-        step = [f"step = {read(index, pointer)};", f"({pointer})++;" if self._farther else "index++;"]
-        if self._farther:
-            step += [f"while (step == {FARTHER}) {{", f"    x += {FARTHER * self._r};"]
-            step += [f"    {line}" for line in step[:2]] + ["}"]
-        step.append(f"x += step * {self._r};" if self._r > 1 else "x += step;")
-        inner = [self._product("*x"), "w++;"] if self._r == 1 else self._block("x")
-        body = [
-            "for (; n > 0; n--) {",
-            "    uint_fast16_t step;",
-            *(f"    {line}" for line in [*step, *inner]),
-            "}",
+        pointer = "*index" if self._is_far else "index"
+        step = [f"step = {read(index, pointer)};", f"({pointer})++;" if self._is_far else "index++;"]
+        if self._is_far:
+            step += [f"while (step == {FARTHER}) {{", f"    p += {FARTHER * r};", *_in(step), "}"]
+        step.append(f"p += step * {r};" if r > 1 else "p += step;")
+        block = ["uint_fast16_t step;", *step, *self._block()]
+        return [f"const {self._x} *p = x;", "for (; n > 0; n--) {", *_in(block), "}"]
+
+    def _affine(self) -> list[str]:
+        r = self._encoding.block[0]
+        fast = piece("mve_affine_1").splitlines() if self._alone and r == 1 else []
+        block = [
+            f"const {self._x} *p = x + at{f' * {r}' if r > 1 else ''};",
+            *self._block(),
+            "at += step;",
+            "at -= at >= of ? of : 0;",
         ]
-        stars = "**" if self._farther else "*"
-        return self._defined(
-            "n blocks, each so far behind the one before", f", const uint8_t {stars}index", body
-        )
+        return ["uint32_t at = *from;", *fast, "for (; n > 0; n--) {", *_in(block), "}", "*from = at;"]
 
-    def _affine(self) -> str:
-        r = self._r
-        target = "x[at]" if r == 1 else f"x + at * {r}"
-        inner = (
-            [self._product(target), "w++;"] if r == 1 else [f"const {self._x} *p = {target};", *self._block()]
-        )
-        body = ["uint32_t at = *from;"]
-        if self._integers and r == 1:
-            body += piece("mve_affine_1").splitlines()
-        body += [
-            "for (; n > 0; n--) {",
-            *(f"    {line}" for line in inner),
-            "    at += step;",
-            "    at -= at >= of ? of : 0;",
-            "}",
-            "*from = at;",
-        ]
-        return self._defined(
-            "n blocks, each `step` behind the one before, modulo `of`",
-            ", uint32_t *from, uint32_t step, uint32_t of",
-            body,
-        )
-
-    def _block(self, p: str = "p") -> list[str]:
-        """The r contiguous inputs from p on."""
-        r = self._r
-        if self._integers and r % _FAST == 0:
-            return [
-                f"sum = mac4(sum, {p}{f' + {i}' if i else ''}, w{f' + {i}' if i else ''});"
-                for i in range(0, r, 4)
-            ] + [f"w += {r};"]
-        products = [self._product(f"{p}[{i}]", f"w + {i}" if i else "w") for i in range(r)]
-        return [*products, f"w += {r};"]
-
-    def _unrolled(self, n: str, x: object, moved: list[str]) -> list[str]:
-        """Single edges, several in each round of a loop, then the others."""
+    def _block(self) -> list[str]:
+        """The block of inputs from p on."""
+        r, g = self._encoding.block[0], self._encoding.together
+        chunk = CHUNK if r % CHUNK == 0 else r
         lines = []
-        for count in (_UNROLLED, 1):
-            products = [self._product(x(i), f"w + {i}" if i else "w") for i in range(count)]  # type: ignore[operator]
-            lines += [
-                f"for (; {n} >= {count}; {n} -= {count}) {{" if count > 1 else f"for (; {n} > 0; {n}--) {{"
-            ]
-            lines += [
-                f"    {line}"
-                for line in [*products, *(line.format(n=count) for line in moved), f"w += {count};"]
-            ]
-            lines += ["}"]
+        for start in range(0, r, chunk):
+            lines += self._products(f"p + {start}" if start else "p", chunk)
+            lines.append(f"w += {chunk * g};")
         return lines
 
-    def _product(self, x: str, w: str = "w") -> str:
-        return f"sum += {read(self._encoding.weights, w)} * {x};"
+    def _products(self, p: str, n: int) -> list[str]:
+        """n neighbouring inputs from p on, times as many weights of each row; w stays."""
+        scalar = []
+        for i in range(n):
+            x = f"({p})[{i}]" if "+" in p else f"{p}[{i}]"
+            scalar += [
+                f"s{j} += {read(self._encoding.rows, f'w + {j * n + i}' if j or i else 'w')} * {x};"
+                for j in range(self._encoding.together)
+            ]
+        if not self._integers or n != CHUNK:
+            return scalar
+        pairs = ["uint32_t a, b;", "int16x2_t even, odd;", f"memcpy(&a, {p}, 4);"]
+        pairs += ["even = (int16x2_t)__uxtb16(a);", "odd = (int16x2_t)__uxtb16((a >> 8) | (a << 24));"]
+        for j in range(self._encoding.together):
+            pairs += [
+                f"memcpy(&b, w{f' + {j * n}' if j else ''}, 4);",
+                f"s{j} = __smlad(even, __sxtb16((int8x4_t)b), s{j});",
+                f"s{j} = __smlad(odd, __sxtb16((int8x4_t)((b >> 8) | (b << 24))), s{j});",
+            ]
+        return ["#if DO_DSP", "{", *_in(pairs), "}", "#else", *scalar, "#endif"]
 
     def _defined(self, words: str, arguments: str, body: list[str]) -> str:
+        g = self._encoding.together
+        sums = ", ".join(f"s{j} = sum[{j}]" for j in range(g))
+        first = (
+            f"static void {self.name}({self._sum} *sum, const {self._x} *x, const {self._w} *w{arguments},"
+        )
         lines = [
-            f"/* {words}. */",
-            f"static {self._sum} {self.name}({self._sum} sum, const {self._x} *x, const {self._w} *w{arguments}, uint_fast16_t n)",
+            f"/* {words[0].upper()}{words[1:]}. */",
+            first,
+            "    uint_fast16_t n)",
             "{",
-            *(line if line.startswith("#") else f"    {line}" for line in body),
-            "    return sum;",
+            *_in([f"{self._sum} {sums};", *body, *(f"sum[{j}] = s{j};" for j in range(g))]),
             "}",
             "",
         ]
         return "\n".join(lines)
+
+
+def _in(lines: list[str]) -> list[str]:
+    """Indented, but for lines of the preprocessor."""
+    return [line if line.startswith("#") else f"    {line}" for line in lines]

@@ -40,7 +40,8 @@ _PRELUDE = """\
 #if defined(__ARM_FEATURE_MVE) && !defined(__ARM_BIG_ENDIAN) && !defined(OFFRAMP_SCALAR)
 #define DO_MVE 1
 #include <arm_mve.h>
-#elif defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN) && !defined(OFFRAMP_SCALAR)
+#endif
+#if defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN) && !defined(OFFRAMP_SCALAR)
 #define DO_DSP 1
 #include <arm_acle.h>
 #endif
@@ -88,11 +89,9 @@ def _junctions(program: Program) -> list[str]:
                 functions.append(program.streamed.functions())
             else:
                 tables.append(junction.tables())
-                rows[junction.row.name] = junction.row.function()
+                rows[junction.rows.name] = junction.rows.function()
                 functions.append(junction.function())
     shared = [piece("integers")] if program.numbers == "int8" else []
-    if any("mac4(" in row for row in rows.values()):
-        shared.append(piece("mac4"))
     return [*tables, *shared, *rows.values(), *functions]
 
 

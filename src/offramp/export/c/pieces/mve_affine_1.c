@@ -14,7 +14,7 @@ if (n >= 8 && of <= 0x8000) {
     inputs = vminq_u16(inputs, vsubq_n_u16(inputs, (uint16_t)of));
     for (; n >= 8; n -= 8, w += 8) {
         uint16x8_t values = vldrbq_gather_offset_u16(x, inputs);
-        sum = vmladavaq_s16(sum, vreinterpretq_s16_u16(values), vldrbq_s16(w));
+        s0 = vmladavaq_s16(s0, vreinterpretq_s16_u16(values), vldrbq_s16(w));
         at += far;
         at -= at >= of ? of : 0;
         inputs = vaddq_n_u16(inputs, (uint16_t)far);
