@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from offramp.errors import ConfigError
 from offramp.exits import ExitRule
-from offramp.int8.powers import FRACTION, ONE, exp2, log2
+from offramp.int8.powers import FRACTION, ONE, ZERO_FROM, exp2, log2
 from offramp.int8.scaling import Integers
 
 MAX_CLASSES = 4096
@@ -78,6 +78,18 @@ class IntegerRule:
         lift = min(max(0, exponent), 31)
         shift = min(16 - (exponent - lift), 47)
         return Distance(min(round(octaves * 2.0 ** (shift - lift)), 65535), shift, lift)
+
+    @cached_property
+    def n_near(self) -> int:
+        """The least distance from the best score, in its units, from which on a share is 0."""
+        low, high = 0, 2**32 - 1
+        while low < high:
+            middle = (low + high) // 2
+            if self.distance(np.array(middle)) >= ZERO_FROM:
+                high = middle
+            else:
+                low = middle + 1
+        return high
 
     @cached_property
     def learned(self) -> tuple[tuple[int, ...], int, int]:

@@ -12,6 +12,7 @@ from offramp.int8.scaling import Integers
 
 FRACTION = 12
 ONE = 1 << 16  # 2^-0
+ZERO_FROM = 17 << FRACTION  # 2^-x is 0 from here on
 _MASK = (1 << FRACTION) - 1
 
 EXP2 = (

@@ -31,10 +31,10 @@ int main(void)
 #ifdef PUSHED
     @prefix@_stream stream;
 #else
-    static @prefix@_raw sample[@PREFIX@_N_RAW > @PREFIX@_N_INPUTS ? @PREFIX@_N_RAW : @PREFIX@_N_INPUTS];
-#endif
-#ifdef PREPARED
-    static @prefix@_input input[@PREFIX@_N_INPUTS];
+    static union {
+        @prefix@_input values[@PREFIX@_N_INPUTS];
+        uint32_t aligned;
+    } sample;
 #endif
     @prefix@_feature features[@PREFIX@_N_FEATURES];
 #ifdef OFFRAMP_TRACE
@@ -51,7 +51,7 @@ int main(void)
         }
         START();
         @prefix@_begin(&stream);
-        for (left = @PREFIX@_N_VALUES; left > 0; left--) {
+        for (left = @PREFIX@_N_RAW; left > 0; left--) {
             @prefix@_push(&stream, value);
             if (left > 1) {
                 harness_read(&value, sizeof value);
@@ -59,16 +59,11 @@ int main(void)
         }
         @prefix@_end(&stream, features);
 #else
-        if (harness_read(sample, @PREFIX@_N_RAW * sizeof *sample) != @PREFIX@_N_RAW * sizeof *sample) {
+        if (harness_read(sample.values, @PREFIX@_N_RAW * sizeof *sample.values) != @PREFIX@_N_RAW * sizeof *sample.values) {
             return 0;
         }
         START();
-#ifdef PREPARED
-        @prefix@_prepare(sample, input);
-        @prefix@_head(input, features);
-#else
-        @prefix@_head(sample, features);
-#endif
+        @prefix@_head(sample.values, features);
 #endif
         verdict = @prefix@_exit(features);
         STOP();

@@ -68,7 +68,7 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="offramp-") as name:
         folder = Path(name)
         write_device(program, folder)
-        modes = (*defines, *(["PUSHED"] if pushed else ["PREPARED"] if program.prepares else []))
+        modes = (*defines, *(["PUSHED"] if pushed else []))
         made = [
             build(
                 target,

@@ -9,7 +9,7 @@ def header(program: Program) -> str:
     """Its text, with Doxygen comments."""
     bundle, p, u = program.bundle, program.prefix, program.upper
     integers = program.numbers == "int8"
-    raw = "uint8_t" if bundle.preprocessing.dtype == "uint8" else "float"
+    raw = program.inputs.raw
     sections = [
         f"""\
 /**
@@ -33,11 +33,9 @@ extern "C" {{
 #endif
 
 /** Values of a raw sample: {" x ".join(map(str, bundle.preprocessing.shape))}. */
-#define {u}_N_RAW {_product(bundle.preprocessing.shape)}
-/** Values of a sample that the head reads{" after pooling" if bundle.preprocessing.pool > 1 else ""}. */
-#define {u}_N_VALUES {program.n_values}
-/** Elements of the head's input; it does not matter what stands behind the first {program.n_values}. */
-#define {u}_N_INPUTS {program.n_inputs}
+#define {u}_N_RAW {program.inputs.n_raw}
+/** Elements of the array that holds one{_room(program)}. */
+#define {u}_N_INPUTS {program.n_sample}
 /** Features at the cut, between head and exit. */
 #define {u}_N_FEATURES {program.n_features}
 /** Values that are sent. */
@@ -51,21 +49,18 @@ extern "C" {{
 #define {u}_CODEC "{bundle.codec.name}"
 #define {u}_CODEC_DIGEST "{bundle.codec.digest}"
 
-/** An element of a raw sample. */
-typedef {raw} {p}_raw;
-/** An element of the head's input. */
-typedef {"uint8_t" if integers else "float"} {p}_input;
+/** An element of a raw sample{"" if raw == "uint8_t" else "; finite"}. */
+typedef {raw} {p}_input;
 /** A feature{": the symbol of a grid, docs/formats/int8.md of offramp" if integers else ""}. */
 typedef {program.feature} {p}_feature;
 """,
-        *_prepare(program),
         f"""\
 /**
  * @brief Features of a sample.
- * @param input {u}_N_INPUTS elements{_input_words(program)}.
+ * @param sample {u}_N_INPUTS elements, in C order{_alignment(program)}.
  * @param[out] features {u}_N_FEATURES elements.
  */
-void {p}_head(const {p}_input *input, {p}_feature *features);
+void {p}_head(const {p}_input *sample, {p}_feature *features);
 """,
         *_streaming(program),
         *_exit(program),
@@ -92,41 +87,18 @@ uint16_t {p}_encode(const {p}_feature *features, uint8_t *coded);
 
 def _how(program: Program) -> str:
     p = program.prefix
-    made = (
-        f"{p}_prepare makes the head's input of a raw sample, {p}_head" if program.prepares else f"{p}_head"
-    )
     sure = f"Where {p}_exit is sure, its label is the answer; else the bytes of {p}_encode go to the tail."
-    return f"{made} its features.\n * {sure}"
+    return f"{p}_head makes features of a raw sample.\n * {sure}"
 
 
-def _product(sides: tuple[int, ...]) -> int:
-    total = 1
-    for side in sides:
-        total *= side
-    return total
+def _room(program: Program) -> str:
+    if program.n_sample == program.inputs.n_raw:
+        return ""
+    return f"; it does not matter what stands behind the first {program.inputs.n_raw}"
 
 
-def _input_words(program: Program) -> str:
-    if program.prepares:
-        return f", as {program.prefix}_prepare writes them"
-    return ": the raw sample" + (", and room behind it" if program.n_inputs > program.n_values else "")
-
-
-def _prepare(program: Program) -> list[str]:
-    if not program.prepares:
-        return []
-    p, u = program.prefix, program.upper
-    finite = " (finite)" if program.bundle.preprocessing.dtype == "float32" else ""
-    return [
-        f"""\
-/**
- * @brief The head's input of a raw sample: pooled, scaled, padded as the network was trained.
- * @param sample {u}_N_RAW elements{finite}.
- * @param[out] input {u}_N_INPUTS elements.
- */
-void {p}_prepare(const {p}_raw *sample, {p}_input *input);
-"""
-    ]
+def _alignment(program: Program) -> str:
+    return "; the first at a multiple of 4 bytes" if program.inputs.by_words else ""
 
 
 def _streaming(program: Program) -> list[str]:
@@ -135,27 +107,28 @@ def _streaming(program: Program) -> list[str]:
     p, u = program.prefix, program.upper
     n = program.streamed.junction.shape.n_out
     sums = "int32_t" if program.numbers == "int8" else "float"
+    state = "\n    ".join(program.inputs.state())
     return [
         f"""\
-/** A sample under way: {4 * n + 4} bytes instead of the sample. */
+/** A sample under way, where there is no room for a whole one. */
 typedef struct {{
     {sums} sums[{n}]; /**< of the first junction's outputs */
-    uint16_t next; /**< how many values were pushed */
+    {state}
 }} {p}_stream;
 
 /** @brief Begin a sample. */
 void {p}_begin({p}_stream *stream);
 
 /**
- * @brief Take the next value of the head's input; {u}_N_VALUES of them make a sample, more are ignored.
+ * @brief Take the next raw value; {u}_N_RAW of them make a sample, more are ignored.
  * @param stream begun.
- * @param value in the order of {p}_head's input.
+ * @param value in C order.
  */
 void {p}_push({p}_stream *stream, {p}_input value);
 
 /**
  * @brief Features of the values that were pushed.
- * @param stream with {u}_N_VALUES values; missing ones count as 0.
+ * @param stream with {u}_N_RAW values.
  * @param[out] features {u}_N_FEATURES elements.
  */
 void {p}_end(const {p}_stream *stream, {p}_feature *features);

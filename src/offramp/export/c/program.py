@@ -13,6 +13,7 @@ from offramp.bundle import Bundle, LinearLayer, Part, SparseLinearLayer
 from offramp.codec import Grid, GriddedCodec
 from offramp.errors import ConfigError
 from offramp.export.c.encodings import Encoding, Shape
+from offramp.export.c.inputs import Inputs
 from offramp.export.c.junctions import CJunction
 from offramp.export.c.streaming import StreamedJunction
 from offramp.int8 import IntegerDevice, IntegerJunction, IntegerRule, steps_of
@@ -44,14 +45,20 @@ class Program:
     rule: IntegerRule
 
     @property
+    def inputs(self) -> Inputs:
+        """From raw samples to what the first junction reads."""
+        grid = None if self.device is None else self.device.quantisation.input
+        return Inputs(self.prefix, self.bundle.preprocessing, self.device is not None, grid)
+
+    @property
     def n_inputs(self) -> int:
         """Values that the head reads, with those that only pad."""
         return self.parts["head"][0].shape.n_in
 
     @property
-    def n_values(self) -> int:
-        """Those of a sample among them."""
-        return self.bundle.preprocessing.n_values
+    def n_sample(self) -> int:
+        """Elements of the array that holds a raw sample, with room for what only pads."""
+        return self.n_inputs if self.inputs.as_they_are and self.streamed is None else self.inputs.n_raw
 
     @property
     def n_features(self) -> int:
@@ -67,14 +74,6 @@ class Program:
     def feature(self) -> str:
         """The C type of a feature."""
         return "uint8_t" if self.numbers == "int8" else "float"
-
-    @property
-    def prepares(self) -> bool:
-        """Whether a sample becomes the head's input by more than being given."""
-        rule = self.bundle.preprocessing
-        if self.numbers == "int8":
-            return rule.dtype != "uint8" or rule.pool > 1
-        return True
 
     @property
     def sent_grid(self) -> Grid | None:

@@ -71,7 +71,7 @@ def source(program: Program) -> str:
         f"/* {program.bundle.name}: see {program.prefix}.h. Written by offramp export c. */",
         _PRELUDE.format(prefix=program.prefix, n_classes=len(program.bundle.classes), n_sent=program.n_sent),
         *_junctions(program),
-        *_prepare(program),
+        *program.inputs.tables(),
         _head(program),
         *_exit(program),
         *_encode(program),
@@ -112,126 +112,51 @@ def _function(signature: str, declared: list[str], called: list[str]) -> str:
 
 
 def _head(program: Program) -> str:
-    p, junctions = program.prefix, program.parts["head"]
-    if program.streamed is None:
-        return _function(
-            f"void {p}_head(const {p}_input *input, {p}_feature *features)",
-            *_chain(junctions, "input", "features"),
-        )
-    name, rest = junctions[0].name, junctions[1:]
-    first = "hidden_0" if rest else "features"
-    finish = [f"    {junctions[0].gives} hidden_0[{junctions[0].shape.n_out}];"] if rest else []
-    declared, called = _chain(rest, first, "features")
-    return f"""\
-void {p}_begin({p}_stream *stream)
-{{
-    {name}_clear(stream->sums);
-    stream->next = 0;
-}}
+    p, junctions, inputs = program.prefix, program.parts["head"], program.inputs
+    signature = f"void {p}_head(const {p}_input *sample, {p}_feature *features)"
+    if program.streamed is not None:
+        return _streamed_head(program, signature)
+    if inputs.as_they_are:
+        return _function(signature, *_chain(junctions, "sample", "features"))
+    declared, called = _chain(junctions, "input", "features")
+    declared.insert(0, f"    {inputs.type} input[{program.n_inputs}];")
+    return inputs.array() + "\n" + _function(signature, declared, ["    inputs_of(sample, input);", *called])
 
-void {p}_push({p}_stream *stream, {p}_input value)
-{{
-    if (stream->next < {program.upper}_N_VALUES) {{
-        if (value != 0) {{
-            {name}_add(stream->sums, stream->next, value);
-        }}
-        stream->next++;
-    }}
-}}
 
-void {p}_end(const {p}_stream *stream, {p}_feature *features)
-{{
-""" + "\n".join(
+def _streamed_head(program: Program, signature: str) -> str:
+    """The head over a whole sample, and value by value."""
+    p, (first, *rest), inputs = program.prefix, program.parts["head"], program.inputs
+    kind, n_sums = "int32_t" if program.numbers == "int8" else "float", first.shape.n_out
+    to = "hidden_0" if rest else "features"
+    declared, called = _chain(rest, to, "features")
+    if rest:
+        declared.insert(0, f"    {first.gives} hidden_0[{n_sums}];")
+    called = [f"    {first.name}_finish(sums, {to});", f"    TRACE({to}, {n_sums});", *called]
+    behind = _function(f"static void {p}_behind(const {kind} *sums, {p}_feature *features)", declared, called)
+    whole = [f"    {kind} sums[{n_sums}];", f"    {first.name}_clear(sums);"]
+    whole += [f"    {line}" for line in inputs.each(f"{first.name}_add")]
+    return "\n".join(
         [
-            *finish,
-            *declared,
-            f"    {name}_finish(stream->sums, {first});",
-            f"    TRACE({first}, {junctions[0].shape.n_out});",
-            *called,
-            "}",
-            "",
-            f"void {p}_head(const {p}_input *input, {p}_feature *features)",
-            "{",
-            f"    {p}_stream stream;",
-            "    uint_fast16_t i;",
-            f"    {p}_begin(&stream);",
-            f"    for (i = 0; i < {program.upper}_N_VALUES; i++) {{",
-            "        if (input[i] != 0) {",
-            f"            {name}_add(stream.sums, i, input[i]);",
-            "        }",
-            "    }",
-            f"    {p}_end(&stream, features);",
-            "}",
-            "",
+            "/* What follows the first junction's sums. */",
+            behind,
+            _function(signature, whole, [f"    {p}_behind(sums, features);"]),
+            _function(
+                f"void {p}_begin({p}_stream *stream)",
+                [],
+                ["    memset(stream, 0, sizeof *stream);", f"    {first.name}_clear(stream->sums);"],
+            ),
+            _function(
+                f"void {p}_push({p}_stream *stream, {p}_input value)",
+                [],
+                [f"    {line}" for line in inputs.pushed(f"{first.name}_add")],
+            ),
+            _function(
+                f"void {p}_end(const {p}_stream *stream, {p}_feature *features)",
+                [],
+                [f"    {p}_behind(stream->sums, features);"],
+            ),
         ]
     )
-
-
-def _prepare(program: Program) -> list[str]:
-    if not program.prepares:
-        return []
-    p, rule = program.prefix, program.bundle.preprocessing
-    lines: list[str] = []
-    integers, in_bytes = program.numbers == "int8", rule.dtype == "uint8"
-    to_symbols = integers and not in_bytes
-    if to_symbols:
-        lines.append(piece("grid_symbol"))
-    if not (integers and in_bytes):
-        for name in ("offset", "scale"):
-            value = np.asarray(getattr(rule, name), np.float32)
-            if value.ndim:
-                lines.append(table(f"{p}_{name}", value, f"{name} of each value"))
-    body = [f"void {p}_prepare(const {p}_raw *sample, {p}_input *input)", "{", "    uint_fast16_t i;"]
-    kind = "uint_fast16_t" if integers and in_bytes else "float"
-    if rule.pool > 1:
-        side = rule.shape[1] // rule.pool
-        body += [
-            f"    for (i = 0; i < {rule.n_values}; i++) {{",
-            f"        const {p}_raw *corner = sample + (uint32_t)(i / {side}) * {rule.shape[1] * rule.pool}"
-            f" + i % {side} * {rule.pool};",
-            f"        {kind} x = 0;",
-            "        uint_fast8_t row, column;",
-            f"        for (row = 0; row < {rule.pool}; row++, corner += {rule.shape[1]}) {{",
-            f"            for (column = 0; column < {rule.pool}; column++) {{",
-            f"                x += {'' if integers and in_bytes else '(float)'}corner[column];",
-            "            }",
-            "        }",
-        ]
-        n = rule.pool**2
-        body.append(
-            f"        input[i] = (uint8_t)((x + {n // 2}) / {n});"
-            if kind != "float"
-            else f"        x = x / {n}.0f;"
-        )
-    else:
-        body += [f"    for (i = 0; i < {rule.n_values}; i++) {{", "        float x = (float)sample[i];"]
-    if kind == "float":
-        body += [
-            f"        x = x - {_constant(p, 'offset', rule.offset)};",
-            f"        x = x * {_constant(p, 'scale', rule.scale)};",
-        ]
-        if to_symbols:
-            grid = None if program.device is None else program.device.quantisation.input
-            assert grid is not None
-            low, step = (float_number(np.float32(v[0])) for v in (grid.low, grid.step))
-            body.append(f"        input[i] = level_on_grid(x, {low}, {step}, 255.0f);")
-        else:
-            body.append("        input[i] = x;")
-    body.append("    }")
-    if rule.n_features > rule.n_values:
-        body += [
-            f"    for (i = {rule.n_values}; i < {rule.n_features}; i++) {{",
-            "        input[i] = 0;",
-            "    }",
-        ]
-    return [*lines, "\n".join([*body, "}", ""])]
-
-
-def _constant(prefix: str, name: str, value: float | tuple[float, ...]) -> str:
-    """A number of the preprocessing, or its element of a table."""
-    if isinstance(value, tuple):
-        return f"READ_F32({prefix}_{name} + i)"
-    return float_number(np.float32(value))
 
 
 def _exit(program: Program) -> list[str]:
@@ -243,11 +168,14 @@ def _exit(program: Program) -> list[str]:
         made.append(
             f"#define SCORE int32_t\n#define DISTANCE_MULTIPLIER {distance.multiplier}u\n"
             f"#define DISTANCE_SHIFT {distance.shift}\n#define DISTANCE_LIFT {distance.lift}\n"
+            "/* Whether a score is so near to the best that its share is not 0. */\n"
+            f"#define IS_NEAR(best, score) ((uint32_t)(best) - (uint32_t)(score) < UINT32_C({rule.n_near}))\n"
         )
         made.append(piece("octaves_int"))
     else:
         made.append(
-            f"#define SCORE float\n#define DISTANCE {float_number(np.float32(rule.octaves_per_unit))}\n"
+            "#define SCORE float\n#define IS_NEAR(best, score) true\n"
+            f"#define DISTANCE {float_number(np.float32(rule.octaves_per_unit))}\n"
         )
         made.append(piece("octaves_float"))
     criterion = rule.rule.criterion
