@@ -1,4 +1,4 @@
-"""C from a raw sample to what the first junction reads: pooled, scaled, on a grid, as the network was trained.
+"""C from a raw sample to what the first junction reads: pooled, scaled, on a grid, as in training.
 
 Two forms: an array of all inputs, or each as it comes, for a junction that is computed input by input.
 """
