@@ -64,8 +64,9 @@ PUBLIC = {
     """,
     "plan": "JunctionSpeed measure_junction measure_part",
     "plan.judgement": """
-        Calibration CodecRow Evaluation ExitWorth Share Sweep Verdicts calibrated codec_rows codec_study
-        difference evaluated judged outcomes_of rules_of share sweep verdicts verdicts_of with_rules
+        Calibration CodecRow Evaluation ExitWorth Goal Quantised Share Sweep Verdicts calibrated
+        codec_rows codec_study difference evaluated judged outcomes_of quantised rules_of share sweep
+        verdicts verdicts_of with_rules
     """,
     "report": """
         Candidate Choice CodecPoint Estimate NetworkRecord Picture Result Row Section

@@ -15,6 +15,7 @@ from offramp.cli.export import export
 from offramp.cli.inspect import inspect
 from offramp.cli.link import link
 from offramp.cli.payload import payload
+from offramp.cli.quantise import quantise
 from offramp.cli.reproduce import reproduce
 from offramp.cli.run import run
 from offramp.cli.search import search
@@ -34,6 +35,7 @@ for command in (
     demo,
     train,
     calibrate,
+    quantise,
     evaluate,
     inspect,
     serve,

@@ -12,6 +12,7 @@ from offramp.cli.judged_data import Judged, Source
 from offramp.cli.options import BundleFolder, DataDir, JudgedData, Label, Page, Threads
 from offramp.codec import CODECS, check_name
 from offramp.errors import ConfigError, DataError
+from offramp.int8 import IntegerDevice
 
 if TYPE_CHECKING:
     from offramp.data.dataset import Array
@@ -36,6 +37,9 @@ def evaluate(
             show_default="all, where the training split is at hand",
         ),
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Of a device that computes with integers; without codecs.")
+    ] = False,
     html: Page = None,
     threads: Threads = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -56,6 +60,10 @@ def evaluate(
         check_file(html)
     for name in _asked(codecs):
         check_name(name)
+    if int8 and _asked(codecs):
+        raise ConfigError(
+            "--codecs compares features that a codec rounds; those of --int8 are rounded already"
+        )
     network = read(bundle)
     source = Source(data, data_dir, label)
     samples = source.samples(network, split)
@@ -63,19 +71,23 @@ def evaluate(
     from offramp.cli.evaluation import Report  # SciPy, which no edge has
     from offramp.plan.judgement import codec_rows, codec_study, evaluated
 
-    names, train = _to_fit(codecs, source, network, samples)
-    rows = codec_rows(network, [network.codec], samples.x, samples.y, threads=threads)
-    if train is not None:
-        rows = _merged(rows, codec_study(network, train, samples.x, samples.y, names, threads=threads))
-    found = evaluated(network, samples.x, samples.y, threads=threads)
-    report = Report(network, found, rows, samples.words)
+    rows: list[CodecRow] = []
+    if int8:
+        network = IntegerDevice(network).as_bundle
+    else:
+        names, train = _to_fit(codecs, source, network, samples)
+        rows = codec_rows(network, [network.codec], samples.x, samples.y, threads=threads)
+        if train is not None:
+            rows = _merged(rows, codec_study(network, train, samples.x, samples.y, names, threads=threads))
+    found = evaluated(network, samples.x, samples.y, int8=int8, threads=threads)
+    report = Report(network, found, rows, samples.words, int8)
     if html is not None:
-        html.write_text(report.page(_typed(bundle, split, codecs, data)), encoding="utf-8")
+        html.write_text(report.page(_typed(bundle, split, codecs, data, int8=int8)), encoding="utf-8")
     if as_json:
         print_json(report.summary())
         return
-    print_line(f"{network.name} on {samples.words}")
-    for table in (report.answers(), report.risks(), report.codecs()):
+    print_line(f"{network.name}{', int8,' if int8 else ''} on {samples.words}")
+    for table in (report.answers(), report.risks(), *([report.codecs()] if rows else [])):
         print_wide(cells_table(table), n_keys=1)
     for line in report.notes():
         print_line(line)
@@ -110,7 +122,7 @@ def _merged(own: "list[CodecRow]", others: "list[CodecRow]") -> "list[CodecRow]"
     return others if same else own + others
 
 
-def _typed(bundle: Path, split: str, codecs: str | None, data: str | None) -> str:
+def _typed(bundle: Path, split: str, codecs: str | None, data: str | None, *, int8: bool) -> str:
     """What to type for the same; places of data are each reader's own."""
     given = {
         "--split": (split, "test"),
@@ -118,4 +130,4 @@ def _typed(bundle: Path, split: str, codecs: str | None, data: str | None) -> st
         "--data": (data and Path(data).name, None),
     }
     options = (f"{name} {value}" for name, (value, default) in given.items() if value != default)
-    return " ".join(["offramp evaluate", bundle.name, *options])
+    return " ".join(["offramp evaluate", bundle.name, *options, *(["--int8"] if int8 else [])])

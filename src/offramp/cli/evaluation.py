@@ -26,14 +26,16 @@ class Report:
     """An evaluation to be told.
 
     Args:
-        rows: of codecs, the bundle's own among them.
+        rows: of codecs, the bundle's own among them; none for a device in integers.
         words: what the samples are.
+        int8: whether the device computes with integers.
     """
 
     bundle: Bundle
     found: Evaluation
     rows: Sequence[CodecRow]
     words: str
+    int8: bool = False
 
     def summary(self) -> dict[str, Any]:
         """As JSON values."""
@@ -42,6 +44,7 @@ class Report:
             "bundle": self.bundle.name,
             "data": self.words,
             "n": found.n,
+            "int8": self.int8,
             "system_accuracy": found.system_accuracy._asdict(),
             "tail_accuracy": found.tail_accuracy._asdict(),
             "exit_rate": found.exit_rate._asdict(),
@@ -109,15 +112,16 @@ class Report:
 
     def notes(self) -> Iterator[str]:
         """What has to be said beside the tables."""
-        yield (
-            "Intervals are of 95%. Bytes are payloads; offloaded: the mean of the samples that no exit on the"
-            " device answers; a sample: over all samples. * is the bundle's codec."
+        bytes = (
+            " Bytes are payloads; offloaded: the mean of the samples that no exit on the device answers; a"
+            " sample: over all samples. * is the bundle's codec."
         )
+        yield "Intervals are of 95%." + (bytes if self.rows else "")
         certified = self._certified()
         if certified is None:
-            yield "No threshold is certified; offramp calibrate does that."
+            yield f"No threshold is certified; {self._command} does that."
         elif not self._codec_as_certified():
-            yield "The threshold was certified with another codec; offramp calibrate does it with this one."
+            yield f"The threshold was certified with another codec; {self._command} does it with this one."
         else:
             yield str(certified["guarantee"])
 
@@ -131,11 +135,20 @@ class Report:
         sections = [
             Section("Who is right, and who answers", [f"On {self.words}."], self.answers()),
             Section("Risk", [certified], self.risks()),
-            Section("Codecs", [note], self.codecs(), [Picture(self._codec_figure(), _CODEC_CAPTION)]),
+            *self._codec_section(note),
             Section("Accuracy and exit rate against the threshold", figures=[self._threshold_picture()]),
             Section("Can the exits' confidence be believed?", figures=list(self._reliability_pictures())),
         ]
         return section_page(f"{self.bundle.name}, evaluated", sections, command=command)
+
+    @property
+    def _command(self) -> str:
+        return "offramp quantise --risk" if self.int8 else "offramp calibrate"
+
+    def _codec_section(self, note: str) -> Iterator[Section]:
+        if self.rows:
+            picture = Picture(self._codec_figure(), _CODEC_CAPTION)
+            yield Section("Codecs", [note], self.codecs(), [picture])
 
     def _certified(self) -> dict[str, Any] | None:
         """Of the exit's evidence what a certificate says; None where the threshold has none."""

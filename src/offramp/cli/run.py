@@ -134,6 +134,12 @@ def run(
             help="Send features as FP32, for servers of others: more bytes, the bundle's codec is left out.",
         ),
     ] = False,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8", help="Compute with integers, bit for bit as an exported microcontroller; see quantise."
+        ),
+    ] = False,
     name: Annotated[
         str | None,
         typer.Option(
@@ -194,6 +200,7 @@ def run(
         "threads": threads,
         "drift_alarm_every": drift_alarm_every,
         "plain_features": plain_features,
+        "int8": int8,
         "name": name,
     }
 

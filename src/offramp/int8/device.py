@@ -6,7 +6,7 @@ This is the reference: what docs/formats/int8.md says, in NumPy. The exported C 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -107,6 +107,11 @@ class IntegerDevice:
                 f"bundle {self.bundle.name!r} is not quantised; run: offramp quantise, with its folder"
             )
         object.__setattr__(self, "quantisation", given)
+        if inner := self.bundle.inner_exits:
+            raise ConfigError(
+                f"bundle {self.bundle.name!r} has the inner exit {inner[0].name}; a device in integers knows"
+                " the exit at the cut only, train without inner exits"
+            )
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -129,6 +134,25 @@ class IntegerDevice:
     def rule(self) -> IntegerRule:
         unit = float(self.exit[-1].unit[0])
         return IntegerRule(self.quantisation.rule, unit, len(self.bundle.classes))
+
+    @property
+    def largest_sums(self) -> dict[str, list[int]]:
+        """By part, for each of its junctions: no partial sum is larger in size, whatever the sample."""
+        parts, found = {"head": self.head, "exit": self.exit, "encoder": self.encoder}, {}
+        for name, junctions in parts.items():
+            reads = self.inputs.values if name == "head" else self._features
+            limits = [reads.limit, *(j.scaling.limit for j in junctions if j.scaling is not None)]
+            found[name] = [j.largest_sum(limit) for j, limit in zip(junctions, limits, strict=False)]
+        return {name: sums for name, sums in found.items() if sums}
+
+    @property
+    def as_bundle(self) -> Bundle:
+        """The bundle with the integer exit's rule in the place of the float32 one."""
+        return replace(self.bundle, exit_rule=self.quantisation.rule, quantisation=self.quantisation)
+
+    def real(self, scores: Integers) -> npt.NDArray[np.float64]:
+        """Scores of the exit in the measure of the float32 ones, with all their differences."""
+        return np.asarray(scores * self.rule.unit)
 
     @property
     def sent_grid(self) -> Grid:

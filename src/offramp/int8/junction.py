@@ -65,6 +65,12 @@ class IntegerJunction:
         wide = self.table.astype(np.int64)[:, :, None] * self.block[0] + np.arange(self.block[0])
         return wide.reshape(len(self.table), self.in_degree)
 
+    def largest_sum(self, limit: int) -> int:
+        """A bound on every partial sum's size, in any order, for symbols up to `limit`."""
+        wide, bias = self.rows.astype(np.int64), np.abs(self.bias.astype(np.int64))
+        up, down = np.maximum(wide, 0).sum(axis=1), np.maximum(-wide, 0).sum(axis=1)
+        return int((bias + limit * np.maximum(up, down)).max())
+
     def sums(self, symbols: Symbols) -> Integers:
         """(n, n_out) exact sums for symbols (n, n_in)."""
         blocks, c = len(self.table), self.block[1]

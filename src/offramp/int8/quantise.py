@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -109,26 +109,26 @@ def _junction(where: str, part: Part, step: Step, reads: Values, grid: Grid | No
     c = weight.shape[3]
     per_block = unit.reshape(-1, 1, 1, c)
     quantised = np.rint(weight / per_block).astype(np.int8)
-    shifted = np.rint(bias / unit).astype(np.int64)
-    top = _largest(quantised, shifted, reads.limit)
-    if top >= TOP:
-        raise ConfigError(f"sums of {where} reach {top:,}, beyond 31 bits; give it fewer edges an output")
+    shifted = np.rint(bias / unit).astype(np.int32)  # by its unit 24 bits at most
     table = np.zeros((1, 1), np.uint8)
     if isinstance(layer, SparseLinearLayer):
         table = part.arrays[f"{step.place}.table"]
-    scaled = None
-    if grid is not None:
-        scaled = scaling(unit / np.array(grid.step), top, grid.n_levels - 1)
-    return IntegerJunction(
+    junction = IntegerJunction(
         n_in=layer.n_in,
         block=(weight.shape[2], c),
         table=table,
         weight=quantised.reshape(*quantised.shape[:2], -1),
-        bias=shifted.astype(np.int32),
+        bias=shifted,
         unit=unit,
-        scaling=scaled,
+        scaling=None,
         floor=0 if grid is None and step.relu else None,
     )
+    top = junction.largest_sum(reads.limit)
+    if top >= TOP:
+        raise ConfigError(f"sums of {where} reach {top:,}, beyond 31 bits; give it fewer edges an output")
+    if grid is None:
+        return junction
+    return replace(junction, scaling=scaling(unit / np.array(grid.step), top, grid.n_levels - 1))
 
 
 def _real(part: Part, step: Step, reads: Values) -> tuple[Wide, Wide]:
@@ -156,11 +156,3 @@ def _unit(weight: Wide, bias: Wide) -> Wide:
     largest = np.abs(weight).max(axis=(1, 2)).reshape(-1)
     unit = np.maximum(largest / LARGEST, np.abs(bias) / 2.0**_BIAS_BITS)
     return np.where(unit > 0, unit, 1.0)
-
-
-def _largest(weight: npt.NDArray[np.int8], bias: npt.NDArray[np.int64], limit: int) -> int:
-    """A bound on every partial sum's size, whatever the symbols and the order."""
-    wide = weight.astype(np.int64)
-    up = np.maximum(wide, 0).sum(axis=(1, 2)).reshape(-1) * limit
-    down = np.minimum(wide, 0).sum(axis=(1, 2)).reshape(-1) * limit
-    return int(np.maximum(np.abs(bias) + up, np.abs(bias) - down).max())

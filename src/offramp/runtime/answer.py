@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from offramp.errors import DataError, OfframpError
 from offramp.exits import max_softmax
-from offramp.runtime.network import FloatArray
+from offramp.runtime.network import Real
 
 Source = Literal["exit", "tail", "local", "fallback", "provisional"]
 
@@ -94,7 +94,7 @@ class Answers:
     def add(
         self,
         rows: npt.NDArray[np.intp],
-        scores: FloatArray,
+        scores: Real,
         *,
         source: Source,
         n_macs: int,
@@ -118,7 +118,7 @@ class Answers:
         columns = zip(
             rows.tolist(),
             scores.argmax(axis=1).tolist(),
-            scores,
+            scores.astype(np.float32, copy=False),  # integer scores have ranks that float32 cannot tell apart
             sure.tolist(),
             payload_bytes or (0,) * len(rows),
             strict=True,
@@ -139,7 +139,7 @@ class Answers:
                 id=self.ids[row],
             )
 
-    def check_finite(self, rows: npt.NDArray[np.intp], values: FloatArray, what: str) -> None:
+    def check_finite(self, rows: npt.NDArray[np.intp], values: npt.NDArray[Any], what: str) -> None:
         """Raise DataError unless these values (len(rows), ...) of the samples `rows` are finite."""
         finite = np.isfinite(values)
         if not finite.all():

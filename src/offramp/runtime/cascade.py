@@ -14,7 +14,7 @@ import numpy.typing as npt
 from offramp.bundle import Bundle, Part, Place
 from offramp.errors import ConfigError
 from offramp.exits import ExitRule
-from offramp.runtime.network import FloatArray, Network
+from offramp.runtime.network import FloatArray, Network, Real
 
 # Log-odds closer than this may be told apart by the order of sums, which was seen to change scores by 2e-5.
 _NEAR = 1e-3
@@ -43,7 +43,7 @@ class Left(NamedTuple):
 
     name: str
     rows: npt.NDArray[np.intp]
-    scores: FloatArray
+    scores: Real
     confidence: npt.NDArray[np.float64]
     n_macs: int
 
@@ -64,7 +64,7 @@ class Passage(NamedTuple):
     left: tuple[Left, ...]
     rows: npt.NDArray[np.intp]
     outputs: FloatArray
-    scores: FloatArray | None
+    scores: Real | None
     confidence: npt.NDArray[np.float64] | None
     n_macs: int
     seen: dict[str, npt.NDArray[np.float64]]

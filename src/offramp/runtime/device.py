@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from offramp.bundle import Bundle
 from offramp.errors import ConfigError, DataError
+from offramp.int8 import IntegerDevice
 from offramp.runtime.answer import Answers
-from offramp.runtime.cascade import Cascade, Passage, Way, ways_of_head
-from offramp.runtime.network import FloatArray, Network
+from offramp.runtime.cascade import Passage, Way, ways_of_head
+from offramp.runtime.network import Real
+from offramp.runtime.parts import float_parts, integer_parts
 from offramp.runtime.watch import Watch
 
 Mode = Literal["local", "remote", "split", "split+exit"]
@@ -43,7 +45,7 @@ class Own(NamedTuple):
         n_macs: executed for each sample, with all that came before.
     """
 
-    scores: FloatArray
+    scores: Real
     confidence: npt.NDArray[np.float64]
     n_macs: int
 
@@ -69,29 +71,39 @@ class Device:
     """The parts of a bundle that compute on the device in one mode. Calls may come from several threads.
 
     Args:
-        bundle, mode, threads, drift_alarm_every: see `Edge`.
+        bundle, mode, threads, drift_alarm_every, int8: see `Edge`.
 
     Raises:
-        ConfigError: an unknown mode, a part that the mode needs, or a negative `drift_alarm_every`.
+        ConfigError: an unknown mode, a part that the mode needs, a negative `drift_alarm_every`, or a bundle
+            that a device in integers cannot have.
     """
 
-    def __init__(self, bundle: Bundle, mode: Mode, *, threads: int = 1, drift_alarm_every: int = 0) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        mode: Mode,
+        *,
+        threads: int = 1,
+        drift_alarm_every: int = 0,
+        int8: bool = False,
+    ) -> None:
         _check(bundle, mode)
-        self.bundle = bundle
+        integers = IntegerDevice(bundle) if int8 else None
+        self.bundle = bundle if integers is None else integers.as_bundle
         self.mode: Mode = mode
-        ways = ways_of_head(bundle) if mode == "split+exit" else ()
-        self._head = None if bundle.head is None else Cascade(bundle.head, ways, threads=threads)
-        self._networks = {
-            name: Network(bundle.parts[name], threads=threads)
-            for name in _BESIDE_HEAD[mode]
-            if name in bundle.parts
-        }
+        ways = ways_of_head(self.bundle) if mode == "split+exit" else ()
+        beside = [name for name in _BESIDE_HEAD[mode] if name in bundle.parts]
+        self._parts = (
+            float_parts(bundle, ways, beside, threads=threads)
+            if integers is None
+            else integer_parts(integers, ways, beside, threads=threads)
+        )
         self._watches = _watches(ways, drift_alarm_every)
 
     @property
     def has_own_verdict(self) -> bool:
         """Whether an exit stands in for a tail that does not answer."""
-        return self._head is not None and self.bundle.exit is not None
+        return self._parts.head is not None and self.bundle.exit is not None
 
     @property
     def drift_alarms(self) -> int:
@@ -100,7 +112,7 @@ class Device:
 
     def warm_up(self) -> None:
         """Does now what the first sample would else pay for."""
-        for network in (*(self._head.networks if self._head else ()), *self._networks.values()):
+        for network in self._parts.networks:
             network(np.zeros((1, network.n_in), np.float32))
 
     def blocks(
@@ -177,12 +189,12 @@ class Device:
 
     def _passage(self, raw: npt.NDArray[Any], answers: Answers) -> Passage:
         """What the head makes of raw samples, and in mode "split+exit" who leaves by an exit."""
-        assert self._head is not None, "it is needed, or there is nothing to fall back on"
+        assert self._parts.head is not None, "it is needed, or there is nothing to fall back on"
         try:
-            inputs = self.bundle.preprocessing(raw)
+            inputs = self._parts.inputs(raw)
         except DataError as error:
             raise answers.placed(error) from error
-        passage = self._head(inputs)
+        passage = self._parts.head(inputs)
         if len(passage.rows):
             answers.check_finite(passage.rows, passage.outputs, "the head overflows")
         for name, watch in self._watches.items():
@@ -192,12 +204,13 @@ class Device:
 
     def _behind_the_cut(self, passage: Passage, answers: Answers) -> Unsure | None:
         """The samples that no exit was sure of, unless the tail is here and answers them."""
-        values, n_macs = passage.outputs, passage.n_macs
-        if encoder := self._networks.get("encoder"):
-            values, n_macs = encoder(values), n_macs + encoder.n_macs
-            answers.check_finite(passage.rows, values, "the encoder overflows")
+        given, n_macs = passage.outputs, passage.n_macs
+        if encoder := self._parts.beside.get("encoder"):
+            given, n_macs = encoder(given), n_macs + encoder.n_macs
+            answers.check_finite(passage.rows, given, "the encoder overflows")
+        values = self._parts.values(given)
         if self.mode == "local":
-            tail = self._networks["tail"]
+            tail = self._parts.beside["tail"]
             answers.add(passage.rows, tail(values), source="local", n_macs=n_macs + tail.n_macs)
             return None
         own = (lambda: self._own(passage, n_macs)) if self.has_own_verdict else None
@@ -208,9 +221,8 @@ class Device:
         n_macs = passage.n_macs if n_macs is None else n_macs
         if passage.scores is not None and passage.confidence is not None:  # the last exit is at the cut
             return Own(passage.scores, passage.confidence, n_macs)
-        exit = self._networks["exit"]
-        scores = exit(passage.outputs)
-        return Own(scores, self.bundle.exit_rule.confidence(scores), n_macs + exit.n_macs)
+        scores, confidence = self._parts.verdict(passage.outputs)
+        return Own(scores, confidence, n_macs + self._parts.beside["exit"].n_macs)
 
 
 def _check(bundle: Bundle, mode: Mode) -> None:

@@ -40,6 +40,8 @@ class Edge:
             comes once in so many of its samples, on average and at most; 0 for no watch.
         plain_features: features are sent as they are, FP32, which any server of the protocol reads. The
             bundle's codec is left out: more bytes, and scores without its rounding.
+        int8: computes with integers, by the bundle's quantisation: the same symbols, verdicts and bytes as
+            the exported microcontroller.
         name: of this device, under which it reports to the tail what it has done, for a page that shows all
             edges; None sends nothing.
         report_every_s: seconds between two reports; no answer waits for one.
@@ -47,7 +49,8 @@ class Edge:
     Raises:
         ConfigError: an unknown mode, a part that the mode needs, a missing or malformed address, a negative
             `drift_alarm_every`, files of `security` that cannot be used, a token sent in the clear, a name
-            that cannot be one, or in mode "local" any, as nothing is sent there.
+            that cannot be one, or in mode "local" any, as nothing is sent there; with `int8` a bundle that is
+            not quantised or has inner exits.
     """
 
     def __init__(
@@ -62,10 +65,11 @@ class Edge:
         threads: int = 1,
         drift_alarm_every: int = 1_000_000,
         plain_features: bool = False,
+        int8: bool = False,
         name: str | None = None,
         report_every_s: float = REPORT_EVERY_S,
     ) -> None:
-        self._device = Device(bundle, mode, threads=threads, drift_alarm_every=drift_alarm_every)
+        self._device = Device(bundle, mode, threads=threads, drift_alarm_every=drift_alarm_every, int8=int8)
         if mode != "local" and tail is None:
             raise ConfigError(f"mode {mode!r} needs a tail; give tail='host:port', or use mode 'local'")
         if mode == "local" and name is not None:

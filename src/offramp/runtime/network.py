@@ -12,6 +12,7 @@ from offramp.bundle import Layer, LinearLayer, Part, ReluLayer
 from offramp.errors import DataError
 
 FloatArray = npt.NDArray[np.float32]
+Real = npt.NDArray[np.floating]  # scores: float32, or of an integer exit float64
 
 
 class Network:

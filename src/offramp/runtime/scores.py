@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy.typing as npt
 from offramp.bundle import Bundle, Part
 from offramp.codec import arrived
 from offramp.errors import ConfigError
+from offramp.int8 import IntegerDevice
 from offramp.runtime.cascade import Way, inner_ways, ways_of_head
-from offramp.runtime.network import FloatArray, Network
+from offramp.runtime.network import FloatArray, Network, Real
 
 _SENT = "sent"  # no exit is called this
 _AT_ONCE = 4096  # samples; bounds the memory of preprocessed inputs
@@ -25,32 +26,54 @@ class Scores:
     """What was said to n samples.
 
     Args:
-        exits: scores (n, n_classes) of every exit by its part's name, in order of execution.
+        exits: scores (n, n_classes) of every exit by its part's name, in order of execution; float64 of those
+            in `units`.
         n_on_edge: how many of the exits run on the device: the first ones.
         sent: (n, n_sent) values that the device would code, before they are.
         tail: (n, n_classes), from features as they arrive.
+        units: by name, of exits in integers: what their scores are whole multiples of.
     """
 
-    exits: dict[str, FloatArray]
+    exits: dict[str, Real]
     n_on_edge: int
     sent: FloatArray
     tail: FloatArray
+    units: Mapping[str, float] = field(default_factory=dict)
 
 
-def scores_of(bundle: Bundle, samples: npt.NDArray[Any], *, threads: int = 1) -> Scores:
+def scores_of(bundle: Bundle, samples: npt.NDArray[Any], *, int8: bool = False, threads: int = 1) -> Scores:
     """What every exit and the tail say to all samples, exited or not; the tail reads features as they arrive.
 
     Args:
         bundle: with all of its parts.
         samples: raw, (n, *shape).
+        int8: whether the device computes with integers.
 
     Raises:
-        ConfigError: a part is not here.
+        ConfigError: a part is not here; with `int8`, a bundle that is not quantised or has inner exits.
         DataError, InputError: samples that the network cannot digest.
     """
-    exits, sent = edge_scores(bundle, samples, threads=threads)
+    exits: dict[str, Real]
+    units: dict[str, float] = {}
+    if int8:
+        device = IntegerDevice(bundle)
+        scores, sent = _in_integers(device, samples)
+        exits, units = {"exit": scores}, {"exit": device.rule.unit}
+    else:
+        floats, sent = edge_scores(bundle, samples, threads=threads)
+        exits = {**floats}
     behind, tail = server_scores(bundle, arrived(bundle.codec, sent), threads=threads)
-    return Scores(exits | behind, len(exits), sent, tail)
+    return Scores({**exits, **behind}, len(exits), sent, tail, units)
+
+
+def _in_integers(
+    device: IntegerDevice, samples: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.float64], FloatArray]:
+    """Scores (n, n_classes) of the exit, and the values (n, n_sent) that would be coded."""
+    starts = range(0, max(len(samples), 1), _AT_ONCE)
+    traces = [device.trace(samples[start : start + _AT_ONCE]) for start in starts]
+    scores = np.concatenate([device.real(trace.scores) for trace in traces])
+    return scores, np.concatenate([device.values(trace.sent) for trace in traces])
 
 
 def edge_scores(

@@ -12,6 +12,7 @@ from offramp.plan.judgement.judged import (
     verdicts_of,
     with_rules,
 )
+from offramp.plan.judgement.quantised import Goal, Quantised, quantised
 from offramp.plan.judgement.shares import Share, difference, share
 from offramp.plan.judgement.sweep import Sweep, sweep
 
@@ -20,6 +21,8 @@ __all__ = [
     "CodecRow",
     "Evaluation",
     "ExitWorth",
+    "Goal",
+    "Quantised",
     "Share",
     "Sweep",
     "Verdicts",
@@ -30,6 +33,7 @@ __all__ = [
     "evaluated",
     "judged",
     "outcomes_of",
+    "quantised",
     "rules_of",
     "share",
     "sweep",

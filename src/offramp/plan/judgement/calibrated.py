@@ -24,6 +24,7 @@ from offramp.exits import (
 from offramp.exits.guarantee import Certificate, Outcomes, certify, fitting_split
 from offramp.plan.judgement.judged import LEARNED, Labels, claimed, outcomes_of, with_rules
 from offramp.runtime import Scores, scores_of
+from offramp.runtime.network import Real
 
 PROFILE_BINS = 20
 
@@ -61,6 +62,7 @@ def calibrated(
     bound: str | None = None,
     criterion: str = "max_softmax",
     seed: int = 0,
+    int8: bool = False,
     threads: int = 1,
 ) -> Calibration:
     """Fit temperatures and learned scores on a fifth of the samples, certify a threshold on the others.
@@ -75,13 +77,14 @@ def calibrated(
         risk, confidence, measure, method, bound: as in `certify`.
         criterion: of all exits, one of CRITERIA.
         seed: draws the fifth.
+        int8: whether the device computes with integers, as in `judged`.
 
     Raises:
         ConfigError: a setting outside its range, a part that is not here.
         DataError: too few samples; the message says how many it takes.
         InputError: samples that the network cannot digest, labels that are no classes.
     """
-    scores = scores_of(bundle, samples, threads=threads)
+    scores = scores_of(bundle, samples, int8=int8, threads=threads)
     known = None if labels is None else np.asarray(labels)
     truth = scores.tail.argmax(axis=1) if known is None else known
     fit, certify_on = fitting_split(len(samples), seed=seed)
@@ -120,7 +123,7 @@ def calibrated(
     return Calibration(with_rules(bundle, finished), certificate, certifying, fitting, before, after)
 
 
-def _fitted(scores: npt.NDArray[np.float32], truth: Labels, criterion: str) -> ExitRule:
+def _fitted(scores: Real, truth: Labels, criterion: str) -> ExitRule:
     """The rule of an exit that said this to samples of these classes; its threshold is still open."""
     temperature = fit_temperature(scores, truth)
     weights: tuple[float, ...] = ()

@@ -59,10 +59,15 @@ class Evaluation:
 
 
 def evaluated(
-    bundle: Bundle, samples: npt.NDArray[Any], labels: npt.ArrayLike, *, threads: int = 1
+    bundle: Bundle,
+    samples: npt.NDArray[Any],
+    labels: npt.ArrayLike,
+    *,
+    int8: bool = False,
+    threads: int = 1,
 ) -> Evaluation:
     """Everything but the codecs, for which see `codec_rows`; arguments and errors as `judged`."""
-    scores = scores_of(bundle, samples, threads=threads)
+    scores = scores_of(bundle, samples, int8=int8, threads=threads)
     verdicts = verdicts_of(bundle, outcomes_of(bundle, scores, labels))
     right = verdicts.exit_right
     exits = tuple(

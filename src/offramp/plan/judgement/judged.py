@@ -12,7 +12,9 @@ from offramp.bundle import Bundle
 from offramp.errors import InputError
 from offramp.exits import ExitRule, max_softmax
 from offramp.exits.guarantee import Outcomes
+from offramp.int8 import IntegerRule
 from offramp.runtime import Scores, scores_of
+from offramp.runtime.network import Real
 
 LEARNED = "learned"
 
@@ -21,7 +23,12 @@ Labels = npt.NDArray[np.int64]
 
 
 def judged(
-    bundle: Bundle, samples: npt.NDArray[Any], labels: npt.ArrayLike | None = None, *, threads: int = 1
+    bundle: Bundle,
+    samples: npt.NDArray[Any],
+    labels: npt.ArrayLike | None = None,
+    *,
+    int8: bool = False,
+    threads: int = 1,
 ) -> Outcomes:
     """What every exit and the tail say to these samples, as device and server will see them.
 
@@ -31,12 +38,14 @@ def judged(
         bundle: with all of its parts.
         samples: raw, (n, *shape).
         labels: (n,) class numbers; None where nobody knows them.
+        int8: whether the device computes with integers; the rule is that of the bundle's exit all the same,
+            see `IntegerDevice.as_bundle`.
 
     Raises:
         ConfigError: a part is not here.
         DataError, InputError: samples that the network cannot digest, or labels that do not belong to them.
     """
-    return outcomes_of(bundle, scores_of(bundle, samples, threads=threads), labels)
+    return outcomes_of(bundle, scores_of(bundle, samples, int8=int8, threads=threads), labels)
 
 
 def outcomes_of(bundle: Bundle, scores: Scores, labels: npt.ArrayLike | None = None) -> Outcomes:
@@ -44,12 +53,20 @@ def outcomes_of(bundle: Bundle, scores: Scores, labels: npt.ArrayLike | None = N
     rules = rules_of(bundle)
     given = scores.exits.items()
     return Outcomes(
-        confidence=np.stack([rules[name].confidence(exit_scores) for name, exit_scores in given]),
+        confidence=np.stack(
+            [_confidence(rules[name], exit_scores, scores.units.get(name)) for name, exit_scores in given]
+        ),
         exit_labels=np.stack([exit_scores.argmax(axis=1) for _, exit_scores in given]),
         tail_labels=scores.tail.argmax(axis=1),
         labels=None if labels is None else np.asarray(labels),
         on_edge=np.arange(len(rules)) < scores.n_on_edge,
     )
+
+
+def _confidence(rule: ExitRule, scores: Real, unit: float | None) -> npt.NDArray[np.float64]:
+    if unit is None:
+        return rule.confidence(scores)
+    return IntegerRule(rule, unit, scores.shape[1]).confidence(np.rint(scores / unit))
 
 
 def rules_of(bundle: Bundle) -> dict[str, ExitRule]:

@@ -56,7 +56,7 @@ class RefiningEdge:
             same again after a pause.
         mode: "split+exit"; "split" has every sample refined, and "remote" too, by the raw sample.
         settings: of what happens in the background.
-        security, threads, drift_alarm_every, plain_features, name, report_every_s: see `Edge`.
+        security, threads, drift_alarm_every, plain_features, int8, name, report_every_s: see `Edge`.
 
     Raises:
         ConfigError: as `Edge`, or a bundle without head and exit.
@@ -75,12 +75,13 @@ class RefiningEdge:
         threads: int = 1,
         drift_alarm_every: int = 1_000_000,
         plain_features: bool = False,
+        int8: bool = False,
         name: str | None = None,
         report_every_s: float = REPORT_EVERY_S,
     ) -> None:
         if mode == "local":
             raise ConfigError("mode 'local' asks no tail; use Edge, or mode 'split+exit'")
-        self._device = Device(bundle, mode, threads=threads, drift_alarm_every=drift_alarm_every)
+        self._device = Device(bundle, mode, threads=threads, drift_alarm_every=drift_alarm_every, int8=int8)
         if not self._device.has_own_verdict:
             raise ConfigError(
                 f"bundle {bundle.name!r} has {', '.join(bundle.parts)}; to answer before the tail it needs"
