@@ -11,8 +11,8 @@ import pytest
 from offramp.bundle import read
 from offramp.kernels import reference
 
-GOLDEN = Path(__file__).parent / "goldens" / "version_2"
-FIRST = GOLDEN.with_name("version_1")
+GOLDEN = Path(__file__).parent / "goldens" / "version_3"
+EARLIER = [GOLDEN.with_name("version_1"), GOLDEN.with_name("version_2")]
 TYPES = {"F32": "<f4", "U8": "u1", "U16": "<u2", "U32": "<u4"}
 
 
@@ -21,7 +21,7 @@ def documented_manifest():
     envelope = json.loads(data)
     sealed = data[data.index(b'"content":') + 10 : data.rindex(b"}")]
     assert hashlib.sha256(sealed).hexdigest() == envelope["sha256"]
-    assert (envelope["format"], envelope["format_version"]) == ("offramp-bundle", 2)
+    assert (envelope["format"], envelope["format_version"]) == ("offramp-bundle", 3)
     return envelope["content"]
 
 
@@ -76,12 +76,33 @@ def documented_sparse(layer, i, arrays, x):
     return y
 
 
-def test_a_bundle_that_the_first_version_wrote_is_still_read():
-    bundle = read(FIRST)
+@pytest.mark.parametrize("folder", EARLIER, ids=lambda folder: folder.name)
+def test_a_bundle_that_an_earlier_version_wrote_is_still_read(folder):
+    bundle = read(folder)
     assert (bundle.name, bundle.classes, bundle.codec.name) == ("golden", ("left", "right"), "float16")
     assert bundle.exit_rule.threshold == 0.75
     assert bundle.training == {"recipe": "paper", "seed": 0}
-    assert bundle.head_digest == "6b5176df38601c3304b519c3e9ec2ad79dd629eb06a24ec673079d4987c81083"
+    assert bundle.quantisation is None
+    assert bundle.head_digest == json.loads((folder / "manifest.json").read_bytes())["content"]["head_digest"]
+
+
+def test_the_second_version_had_exits_inside_head_and_tail():
+    inner = read(EARLIER[1]).inner_exits
+    assert [(one.name, one.rule.threshold) for one in inner] == [("exit-head-1", 0.9), ("exit-tail-2", 0.8)]
+
+
+def test_a_reader_that_follows_the_documentation_finds_the_same_quantisation():
+    content, ours = documented_manifest()["quantisation"], read(GOLDEN).quantisation
+    assert content["input"] is ours.input is None
+    documented = {
+        name: [tuple(tuple(map(np.float32, grid[key])) for key in ("low", "step")) for grid in grids]
+        for name, grids in content["grids"].items()
+    }
+    assert documented == {
+        name: [(grid.low, grid.step) for grid in grids] for name, grids in ours.grids.items()
+    }
+    assert content["rule"]["threshold"] == ours.rule.threshold
+    assert content["evidence"] == ours.evidence
 
 
 @pytest.mark.parametrize("name", ["head", "exit", "tail"])

@@ -134,3 +134,22 @@ def test_a_truncated_bundle_is_one_line_that_names_the_file(cli: Cli, bundle: Pa
     head.write_bytes(head.read_bytes()[:-7])
     assert "head.safetensors" in cli("inspect", copy).error
     assert "truncated" in cli("inspect", copy).error
+
+
+def test_a_quantisation_is_shown(cli: Cli, bundle: Path, tmp_path: Path) -> None:
+    assert "in integers    not quantised" in cli("inspect", bundle, "--no-speed").out
+    assert json.loads(cli("inspect", bundle, "--no-speed", "--json").out)["quantisation"] is None
+    own = shutil.copytree(bundle, tmp_path / "own")
+    assert cli("quantise", own, "--risk", 0.1).status == 0
+    made = read(own).quantisation
+    assert made is not None
+    told = json.loads(cli("inspect", own, "--no-speed", "--json").out)["quantisation"]
+    assert told["rule"]["threshold"] == made.rule.threshold
+    assert told["grids"] == {"head": [16], "exit": []}
+    assert told["evidence"] == made.evidence
+    shown = cli("inspect", own, "--no-speed").out.splitlines()
+    lines = {line[:14].strip(): line[15:] for line in shown}
+    guarantee = made.rule.evidence["guarantee"]
+    words = f"max_softmax at least {made.rule.threshold:.6g}, temperature {made.rule.temperature:.4g}"
+    assert lines["in integers"] == f"{words}, watched for drift; {guarantee}"
+    assert lines["grids"].startswith("head [16], fitted to n 176, data_digest ")

@@ -12,7 +12,7 @@ from offramp.bundle.layers import Layer, width_after, widths
 from offramp.bundle.names import Place, inner_name, inner_place
 from offramp.bundle.part import Part
 from offramp.bundle.preprocessing import Preprocessing
-from offramp.bundle.quantisation import Quantisation
+from offramp.bundle.quantisation import Quantisation, check_quantisation
 from offramp.codec import Codec, FloatCodec
 from offramp.errors import BundleError, ConfigError
 from offramp.exits import ExitRule
@@ -57,7 +57,8 @@ class Bundle:
         quantisation: for devices that compute with integers.
 
     Raises:
-        BundleError: parts that do not fit each other, the preprocessing, the classes or the codec.
+        BundleError: parts that do not fit each other, the preprocessing, the classes, the codec or the
+            quantisation.
     """
 
     name: str
@@ -88,8 +89,16 @@ class Bundle:
             raise BundleError("head_digest ''; without a head, give the 64 hex digits of its digest")
         self._sort_inner_exits()
         layers = {name: part.layers for name, part in self.parts.items()}
-        check_fit(self.preprocessing, self.classes, layers, codec=self.codec, encoder=self.encoder_digest)
-        for rule in (self.exit_rule, *(one.rule for one in self.inner_exits)):
+        check_fit(
+            self.preprocessing,
+            self.classes,
+            layers,
+            codec=self.codec,
+            encoder=self.encoder_digest,
+            quantisation=self.quantisation,
+        )
+        of_integers = [] if self.quantisation is None else [self.quantisation.rule]
+        for rule in (self.exit_rule, *(one.rule for one in self.inner_exits), *of_integers):
             if len(rule.weights) not in (0, len(self.classes) + 1):
                 raise BundleError(
                     f"an exit rule with {len(rule.weights)} weights for {len(self.classes)} classes; give one"
@@ -173,8 +182,9 @@ def check_fit(
     *,
     codec: Codec,
     encoder: str,
+    quantisation: Quantisation | None = None,
 ) -> None:
-    """Raise BundleError unless these parts chain with each other, the preprocessing, classes and codec.
+    """Raise BundleError unless these parts chain with each other and fit all the rest.
 
     Args:
         encoder: digest of the encoder that the network has, present or not; "" for none.
@@ -204,6 +214,8 @@ def check_fit(
             codec.max_bytes(sent)
         except ConfigError as error:
             raise BundleError(str(error)) from error
+    if quantisation is not None:
+        check_quantisation(quantisation, preprocessing, parts, codec=codec, encoder=bool(encoder))
 
 
 def _check_cut(n_in: Mapping[str, int], n_out: Mapping[str, int], *, encoder: bool) -> None:

@@ -59,7 +59,7 @@ def bundle_of(manifest: Manifest, parts: Mapping[str, Part]) -> Bundle:
         tail=parts.get("tail"),
         exit_rule=_rule(manifest.exit_rule),
         codec=codec_of(manifest),
-        quantisation=None if manifest.quantisation is None else _quantisation(manifest.quantisation),
+        quantisation=quantisation_of(manifest),
         training=manifest.training,
         head_digest=manifest.head_digest,
         encoder=parts.get("encoder"),
@@ -75,6 +75,23 @@ def codec_of(manifest: Manifest) -> Codec:
         ConfigError: no codec is like that.
     """
     return codec_from(manifest.codec.name, manifest.codec.parameters)
+
+
+def quantisation_of(manifest: Manifest) -> Quantisation | None:
+    """The quantisation that a manifest describes.
+
+    Raises:
+        ConfigError: it holds values that cannot be.
+    """
+    record = manifest.quantisation
+    if record is None:
+        return None
+    return Quantisation(
+        input=None if record.input is None else _grid(record.input),
+        grids={name: tuple(map(_grid, grids)) for name, grids in record.grids.items()},
+        rule=_rule(record.rule),
+        evidence=record.evidence,
+    )
 
 
 def _inner_exits(manifest: Manifest, parts: Mapping[str, Part]) -> tuple[InnerExit, ...]:
@@ -105,15 +122,6 @@ def _quantisation_record(quantisation: Quantisation) -> QuantisationRecord:
 
 def _grid_record(grid: Grid) -> GridRecord:
     return GridRecord(tuple(shortest(grid.low)), tuple(shortest(grid.step)))
-
-
-def _quantisation(record: QuantisationRecord) -> Quantisation:
-    return Quantisation(
-        input=None if record.input is None else _grid(record.input),
-        grids={name: tuple(map(_grid, grids)) for name, grids in record.grids.items()},
-        rule=_rule(record.rule),
-        evidence=record.evidence,
-    )
 
 
 def _grid(record: GridRecord) -> Grid:

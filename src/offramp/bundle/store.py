@@ -15,7 +15,7 @@ from offramp.bundle.bundle import Bundle, check_fit
 from offramp.bundle.manifest import Manifest, PartRecord
 from offramp.bundle.names import PARTS, Place, file_name, inner_place, is_file_of_a_part, is_part
 from offramp.bundle.part import Part
-from offramp.bundle.records import bundle_of, codec_of, manifest_of
+from offramp.bundle.records import bundle_of, codec_of, manifest_of, quantisation_of
 from offramp.bundle.tensors import from_bytes, most_bytes, to_bytes
 from offramp.errors import BundleError, OfframpError
 
@@ -179,6 +179,7 @@ def _read_manifest(folder: Path) -> Manifest:
             layers,
             codec=codec_of(manifest),
             encoder=manifest.encoder_digest or "",
+            quantisation=quantisation_of(manifest),
         )
     except OfframpError as error:
         raise BundleError(f"{file}: {error}") from error

@@ -10,7 +10,17 @@ import typer
 from rich import box
 from rich.table import Table
 
-from offramp.bundle import Bundle, Layer, Part, ReluLayer, SparseLinearLayer, part_bytes, present, read
+from offramp.bundle import (
+    Bundle,
+    Layer,
+    Part,
+    Quantisation,
+    ReluLayer,
+    SparseLinearLayer,
+    part_bytes,
+    present,
+    read,
+)
 from offramp.cli.console import print_json, print_line, print_wide
 from offramp.cli.options import BundleFolder
 from offramp.exits import ExitRule
@@ -66,6 +76,7 @@ def describe(bundle: Bundle, path: Path, speeds: Speeds) -> dict[str, Any]:
         "sent_bytes_at_most": bundle.codec.max_bytes(bundle.n_sent),
         "exit_rule": _rule(bundle.exit_rule),
         "inner_exits": {one.name: _rule(one.rule) for one in bundle.inner_exits},
+        "quantisation": None if bundle.quantisation is None else _quantisation(bundle.quantisation),
         "preprocessing": msgspec.to_builtins(bundle.preprocessing),
         "parts": {
             name: _part(part, part_bytes(path, name), speeds.get(name, {}))
@@ -82,6 +93,16 @@ def _rule(rule: ExitRule) -> dict[str, Any]:
         "temperature": rule.temperature,
         "watched": rule.profile is not None,
         "evidence": dict(rule.evidence),
+    }
+
+
+def _quantisation(quantisation: Quantisation) -> dict[str, Any]:
+    """Of grids only how many values each is for."""
+    return {
+        "rule": _rule(quantisation.rule),
+        "input_grid": quantisation.input is not None,
+        "grids": {name: [grid.n_features for grid in grids] for name, grids in quantisation.grids.items()},
+        "evidence": dict(quantisation.evidence),
     }
 
 
@@ -207,11 +228,24 @@ def _facts(content: dict[str, Any]) -> dict[str, str]:
         **{name: _rule_words(inner) for name, inner in content["inner_exits"].items()},
         "guarantee": str(rule["evidence"].get("guarantee", "none")),
         "evidence": _pairs({key: value for key, value in rule["evidence"].items() if key != "guarantee"}),
+        **_integer_facts(content["quantisation"]),
         "preprocessing": _pairs(content["preprocessing"]),
         "training": _pairs(training),
         "head digest": content["head_digest"],
         **digests,
         **(_speed_fact(speed) if speed else {}),
+    }
+
+
+def _integer_facts(quantisation: dict[str, Any] | None) -> dict[str, str]:
+    if quantisation is None:
+        return {"in integers": "not quantised"}
+    rule = quantisation["rule"]
+    grids = {name: widths for name, widths in quantisation["grids"].items() if widths}
+    of = "the inputs, " * quantisation["input_grid"] + _pairs(grids)
+    return {
+        "in integers": f"{_rule_words(rule)}; {rule['evidence'].get('guarantee', 'no guarantee')}",
+        "grids": f"{of}, fitted to {_pairs(quantisation['evidence'])}",
     }
 
 

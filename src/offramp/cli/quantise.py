@@ -150,7 +150,7 @@ class Report:
             "fitted_to": self.fitted_to.words,
             "judged_on": self.judged_on.words,
             "float32": _values(self.float32),
-            "int8": _values(self.integers),
+            "integers": _values(self.integers),
             "largest_sums": self.device.largest_sums,
             "rule": {
                 "criterion": rule.criterion,
@@ -171,7 +171,7 @@ class Report:
         }
         ours, theirs = _values(self.integers), _values(self.float32)
         return [
-            ["", "float32, %", "int8, %", "difference, points"],
+            ["", "float32, %", "integers, %", "difference, points"],
             *(
                 [
                     words,
