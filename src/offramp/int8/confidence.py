@@ -73,9 +73,9 @@ class IntegerRule:
     @cached_property
     def distance(self) -> Distance:
         """From scores to octaves."""
-        octaves = self.octaves_per_unit
+        octaves = min(self.octaves_per_unit, float(FARTHEST + 1))  # one unit behind is already the farthest
         exponent = math.frexp(octaves)[1]  # octaves = f · 2^exponent, f in [1/2, 1)
-        lift = min(max(0, exponent), 31)
+        lift = max(0, exponent)
         shift = min(16 - (exponent - lift), 47)
         return Distance(min(round(octaves * 2.0 ** (shift - lift)), 65535), shift, lift)
 

@@ -1,7 +1,7 @@
 """2^-x and log2 in integers, by polynomials of the third and fourth degree: no table, no division.
 
-x and log2 have 12 fractional bits, 2^-x has 16. `exp2` is within 2e-4 of the truth, relatively, until its
-last bits run out; `log2` within 4e-4.
+x and log2 have 12 fractional bits, 2^-x has 16. `exp2` is within 2e-4 of the truth, relatively, and its last
+bit; `log2` within 7e-4.
 """
 
 from __future__ import annotations
