@@ -8,7 +8,7 @@ from pathlib import Path
 COMMANDS = (
     *("", "demo", "train", "calibrate", "evaluate", "inspect", "serve", "run", "link"),
     *("reproduce", "certify", "compare", "search", "search-evidence", "payload"),
-    *("export", "export repository"),
+    *("export", "export onnx", "export repository"),
 )
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 PLAIN = {"COLUMNS": "96", "TERMINAL_WIDTH": "96", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}

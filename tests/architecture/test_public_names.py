@@ -24,7 +24,10 @@ PUBLIC = {
         BOUNDS Certificate MEASURES METHODS Outcomes RiskCurve certify check_certifiable
         empirical_threshold fitting_split risk_curve threshold_grid
     """,
-    "export": "check_folder onnx_tail_model to_onnx write_folder write_repository",
+    "export": """
+        check_folder missing_parts onnx_models onnx_tail_model to_onnx write_folder write_onnx
+        write_repository
+    """,
     "experiments": """
         COLUMNS Evidence PAPER_ROWS PaperRow RowEvidence Run Settings Spread VERDICTS accuracy_cell cells
         gather html_page markdown_page misprint_words misprints recipe_named reproduce select_rows spread

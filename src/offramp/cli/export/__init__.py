@@ -2,13 +2,9 @@
 
 import typer
 
+from offramp.cli.export.onnx import onnx
 from offramp.cli.export.repository import repository
 
 export = typer.Typer(help="Write a bundle's parts in forms that other programs run.", rich_markup_mode="rich")
-for command in (repository,):
+for command in (onnx, repository):
     export.command()(command)
-
-
-@export.callback()
-def export_() -> None:
-    """Keeps `repository` a command of its own while there is no other."""
