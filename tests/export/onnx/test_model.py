@@ -2,7 +2,6 @@ import sys
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,69 +13,34 @@ from offramp.export.onnx import layers
 from offramp.runtime import Network
 
 
-@st.composite
-def junctions(draw, workshop, n_in, seed):
-    """A junction of n_in inputs of any kind that there is."""
-    rng, bias = np.random.default_rng(seed), draw(st.booleans())
-    if draw(st.booleans()):
-        return workshop.dense(rng, n_in, draw(st.integers(1, 9)), bias=bias)
-    r = draw(st.sampled_from([r for r in (1, 2, 4) if n_in % r == 0]))
-    c = draw(st.sampled_from([1, 2, 4]))
-    n_blocks = draw(st.integers(1, 6))  # of outputs
-    feasible = [k for k in range(1, n_blocks + 1) if n_in // r * k % n_blocks == 0]
-    return workshop.sparse(
-        rng, n_in, n_blocks * c, draw(st.sampled_from(feasible)) * c, block=(r, c), bias=bias
-    )
-
-
-@st.composite
-def parts(draw, workshop):
-    """Up to three junctions, with and without a ReLU behind each of them."""
-    layers, n_in = [], draw(st.sampled_from([1, 3, 4, 8, 12]))
-    for seed in range(draw(st.integers(1, 3))):
-        layers.append(draw(junctions(workshop, n_in, seed)))
-        n_in = layers[-1][0].n_out
-        if draw(st.booleans()):
-            layers.append(workshop.relu)
-    return workshop.part(*layers)
-
-
-def run(model, x):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return session.run(["scores"], {"features": x})[0]
-
-
-def assert_equal_to_ours(part, x):
-    scores, ours = run(to_onnx(part, name="tail", reads="features", writes="scores"), x), Network(part)(x)
+def assert_equal_to_ours(bench, part, x):
+    model, ours = to_onnx(part, name="tail", reads="features", writes="scores"), Network(part)(x)
+    scores = bench.run(model, features=x)["scores"]
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, ours, rtol=1e-5, atol=1e-5 * max(1.0, np.abs(ours).max()))
 
 
 @pytest.mark.parametrize("form", ["Gemm", "gather"])
-def test_a_model_computes_what_we_do_for_every_kind_of_layer(workshop, form):
+def test_a_model_computes_what_we_do_for_every_kind_of_layer(workshop, bench, form):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layers, "gathers", lambda layer: form == "gather")
 
-        @given(parts(workshop), st.integers(1, 5))
+        @given(bench.parts(workshop), st.integers(1, 5))
         def holds(part, n_rows):
             x = np.random.default_rng(n_rows).standard_normal((n_rows, part.n_in), np.float32)
-            assert_equal_to_ours(part, x)
+            assert_equal_to_ours(bench, part, x)
 
         holds()
 
 
-def test_a_wide_thin_junction_is_gathered_and_no_other(workshop):
+def test_a_wide_thin_junction_is_gathered_and_no_other(workshop, bench):
     rng = np.random.default_rng(1)
     wide, dense_enough, small = (
         workshop.sparse(rng, n_in, n_out, out_degree)
         for n_in, n_out, out_degree in ((2048, 1024, 8), (2048, 1024, 32), (512, 256, 1))
     )
     assert [layers.gathers(layer) for layer, _ in (wide, dense_enough, small)] == [True, False, False]
-    assert_equal_to_ours(workshop.part(wide), rng.standard_normal((3, 2048), np.float32))
+    assert_equal_to_ours(bench, workshop.part(wide), rng.standard_normal((3, 2048), np.float32))
 
 
 def test_weights_and_indices_are_stored_once_and_no_zero_is(workshop):
@@ -90,7 +54,10 @@ def test_a_tails_model_says_what_it_reads_and_of_which_head(workshop):
     bundle = workshop.bundle()
     model = onnx_tail_model(bundle)
     assert {entry.key: entry.value for entry in model.metadata_props} == {
-        HEAD_DIGEST_KEY: bundle.features_digest
+        HEAD_DIGEST_KEY: bundle.features_digest,
+        "offramp.codec": "float32",
+        "offramp.codec_digest": "",
+        "offramp.classes": '["ant", "bee", "cat"]',
     }
     assert [model.graph.input[0].name, model.graph.output[0].name] == ["features", "scores"]
     assert [
