@@ -25,8 +25,8 @@ PUBLIC = {
         empirical_threshold fitting_split risk_curve threshold_grid
     """,
     "export": """
-        check_folder missing_parts onnx_models onnx_tail_model to_onnx write_folder write_onnx
-        write_repository
+        check_folder missing_parts onnx_device_model onnx_models onnx_tail_model to_onnx write_folder
+        write_onnx write_repository
     """,
     "experiments": """
         COLUMNS Evidence PAPER_ROWS PaperRow RowEvidence Run Settings Spread VERDICTS accuracy_cell cells

@@ -156,6 +156,7 @@ class OnnxWorkshop:
     """What the tests of this folder build with."""
 
     parts = staticmethod(parts)
+    preprocessings = staticmethod(preprocessings)
     networks = staticmethod(networks)
     samples = staticmethod(samples)
     run = staticmethod(run)

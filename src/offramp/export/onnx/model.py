@@ -13,6 +13,7 @@ from offramp.bundle import HEAD_DIGEST_KEY, Bundle, Part, Place
 from offramp.errors import ConfigError
 from offramp.export.onnx.exits import Verdict, finite, only
 from offramp.export.onnx.graph import Graph
+from offramp.export.onnx.integer_device import add_integer_device
 from offramp.export.onnx.layers import add_layers
 from offramp.export.onnx.passage import Way, add_inputs, add_way, ways
 from offramp.export.onnx.whole import add_whole, answerers
@@ -63,6 +64,22 @@ def onnx_tail_model(bundle: Bundle) -> ModelProto:
     if bundle.tail is None:
         raise ConfigError(f"bundle {bundle.name!r} has no tail to export; copy tail.safetensors into it")
     return _model(bundle, "tail")
+
+
+def onnx_device_model(bundle: Bundle, *, activations: bool = False) -> ModelProto:
+    """Head, exit and encoder in integers as one model, bit for bit what docs/formats/int8.md says.
+
+    Args:
+        bundle: with a quantisation; docs/formats/onnx.md has what the model reads and gives.
+        activations: whether the symbols of all junctions leave too.
+
+    Raises:
+        ConfigError: a part that is not here, an exit inside the head, or a bundle that is not quantised.
+        MissingDependencyError: onnx is not installed.
+    """
+    graph = Graph()
+    add_integer_device(graph, bundle, activations=activations)
+    return graph.model(f"{bundle.name}.device", words_of(bundle))
 
 
 def to_onnx(

@@ -9,11 +9,7 @@ from offramp.export.onnx.graph import Graph
 
 
 def add_preprocessing(graph: Graph, rule: Preprocessing, raw: str) -> str:
-    """Network inputs (n, n_features), float32, of raw samples (n, *shape).
-
-    Means of windows may differ in their last places, since sums are in the order of whoever runs the model;
-    those of bytes are exact in any.
-    """
+    """Network inputs (n, n_features), float32, of raw samples (n, *shape): the same bits as in training."""
     x = raw if rule.dtype == "float32" else graph.cast(raw, np.float32)
     if rule.pool > 1:
         n_pooled = graph.number(rule.pool**2, np.float32)
@@ -27,10 +23,17 @@ def add_preprocessing(graph: Graph, rule: Preprocessing, raw: str) -> str:
 
 
 def window_sums(graph: Graph, rule: Preprocessing, x: str) -> str:
-    """The sum (n, height/pool, width/pool) of each window of samples x (n, height, width)."""
+    """The sum (n, height/pool, width/pool) of each window of samples x (n, height, width).
+
+    One position in the window after the other, as in training: ReduceSum may take another order.
+    """
     (height, width), p = rule.shape, rule.pool
-    x = graph.node("Reshape", x, graph.integers(-1, height // p, p, width // p, p))
-    return graph.node("ReduceSum", x, graph.integers(2, 4), keepdims=0)
+    axes, ends, steps = graph.integers(1, 2), graph.integers(height, width), graph.integers(p, p)
+    total = ""
+    for i, k in np.ndindex(p, p):
+        own = graph.node("Slice", x, graph.integers(i, k), ends, axes, steps)
+        total = graph.node("Add", total, own) if total else own
+    return total
 
 
 def padded(graph: Graph, rule: Preprocessing, x: str) -> str:
