@@ -6,7 +6,17 @@ from offramp.bundle.names import HEAD_DIGEST_KEY, PARTS, Place
 from offramp.bundle.part import Part
 from offramp.bundle.preprocessing import Preprocessing
 from offramp.bundle.quantisation import Quantisation
-from offramp.bundle.store import MANIFEST, check_exits, check_writable, part_bytes, present, read, write
+from offramp.bundle.store import (
+    MANIFEST,
+    check_exits,
+    check_writable,
+    part_bytes,
+    present,
+    read,
+    read_terms,
+    write,
+)
+from offramp.bundle.terms import Terms
 
 __all__ = [
     "HEAD_DIGEST_KEY",
@@ -22,11 +32,13 @@ __all__ = [
     "Quantisation",
     "ReluLayer",
     "SparseLinearLayer",
+    "Terms",
     "check_exits",
     "check_writable",
     "inner_exits",
     "part_bytes",
     "present",
     "read",
+    "read_terms",
     "write",
 ]

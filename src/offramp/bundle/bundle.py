@@ -145,10 +145,7 @@ class Bundle:
     @property
     def features_digest(self) -> str:
         """What an offload carries: the head's digest, with an encoder one of both."""
-        if not self.encoder_digest:
-            return self.head_digest
-        both = f"offramp head and encoder 1\n{self.head_digest}\n{self.encoder_digest}\n"
-        return sha256(both.encode()).hexdigest()
+        return features_digest(self.head_digest, self.encoder_digest)
 
     @property
     def n_sent(self) -> int:
@@ -159,7 +156,7 @@ class Bundle:
         """
         n_in = {name: part.n_in for name, part in self.parts.items()}
         n_out = {name: part.n_out for name, part in self.parts.items()}
-        width = _width_sent(n_in, n_out, encoder=bool(self.encoder_digest))
+        width = width_sent(n_in, n_out, encoder=bool(self.encoder_digest))
         if width is None:
             raise BundleError(f"bundle {self.name!r} has no part that reads or writes what is sent")
         return width
@@ -167,6 +164,14 @@ class Bundle:
     def exits(self, place: Place) -> tuple[InnerExit, ...]:
         """The inner exits of head or tail, in order of execution."""
         return tuple(one for one in self.inner_exits if one.place == place)
+
+
+def features_digest(head_digest: str, encoder_digest: str) -> str:
+    """The digest of whatever makes the features that are sent; `encoder_digest` is "" for no encoder."""
+    if not encoder_digest:
+        return head_digest
+    both = f"offramp head and encoder 1\n{head_digest}\n{encoder_digest}\n"
+    return sha256(both.encode()).hexdigest()
 
 
 def inner_exits(parts: Mapping[str, Part], rule: ExitRule) -> tuple[InnerExit, ...]:
@@ -209,7 +214,7 @@ def check_fit(
             raise BundleError(
                 f"the {name} gives {n_out[name]} scores for {len(classes)} classes; give one for each"
             )
-    if sent := _width_sent(n_in, n_out, encoder=bool(encoder)):
+    if sent := width_sent(n_in, n_out, encoder=bool(encoder)):
         try:
             codec.max_bytes(sent)
         except ConfigError as error:
@@ -256,7 +261,7 @@ def _check_inner(parts: Mapping[str, Sequence[Layer]], n_in: Mapping[str, int]) 
             )
 
 
-def _width_sent(n_in: Mapping[str, int], n_out: Mapping[str, int], *, encoder: bool) -> int | None:
+def width_sent(n_in: Mapping[str, int], n_out: Mapping[str, int], *, encoder: bool) -> int | None:
     """Values that cross the wire, None where no part that is here tells."""
     candidates = [n_in.get("tail"), n_out.get("encoder")]
     if not encoder:

@@ -17,6 +17,7 @@ from offramp.bundle.names import PARTS, Place, file_name, inner_place, is_file_o
 from offramp.bundle.part import Part
 from offramp.bundle.records import bundle_of, codec_of, manifest_of, quantisation_of
 from offramp.bundle.tensors import from_bytes, most_bytes, to_bytes
+from offramp.bundle.terms import Terms, terms_of
 from offramp.errors import BundleError, OfframpError
 
 MANIFEST = "manifest.json"
@@ -110,6 +111,20 @@ def read(path: str | os.PathLike[str], *, parts: Sequence[str] | None = None) ->
     }
     try:
         return bundle_of(manifest, loaded)
+    except OfframpError as error:
+        raise BundleError(f"{folder / MANIFEST}: {error}") from error
+
+
+def read_terms(path: str | os.PathLike[str]) -> Terms:
+    """What the manifest in the folder `path` says about crossing the wire; the file of no part need be here.
+
+    Raises:
+        BundleError: no manifest that can be read, or one that does not tell.
+    """
+    folder = Path(path)
+    manifest = _read_manifest(folder)
+    try:
+        return terms_of(manifest)
     except OfframpError as error:
         raise BundleError(f"{folder / MANIFEST}: {error}") from error
 

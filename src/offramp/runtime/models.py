@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from offramp import wire
-from offramp.bundle import Bundle
+from offramp.bundle import Bundle, Terms
 from offramp.codec import Codec
 from offramp.errors import ConfigError
 from offramp.runtime.cascade import Cascade, inner_ways
@@ -58,7 +58,7 @@ class Model:
         return self.head_digest, self.codec.name, self.codec.digest
 
 
-def tail_model_name(bundle: Bundle) -> str:
+def tail_model_name(bundle: Bundle | Terms) -> str:
     """The model that turns features into scores."""
     return f"{bundle.name}.tail"
 
