@@ -101,6 +101,10 @@ PUBLIC = {
         run_each teacher_job train_teacher
     """,
     "system": "AUTO",
+    "targets": """
+        Counts Object Program Run Sizes Stack Symbol TARGETS Target build check_fits_chip compile_object
+        missing sizes stack
+    """,
     "wire": """
         EdgeReport FLEET_SERVICE InferRequest InferResponse LATENCY_BOUNDS_S MAX_ERROR_CHARACTERS MAX_EXITS
         MAX_REPORT_BYTES ModelMetadata ModelQuery NAME_PATTERN Parameter SERVICE ServerMetadata Tensor

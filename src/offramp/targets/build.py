@@ -1,6 +1,8 @@
 """C sources to a program for a target, or to an object file."""
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,8 +49,8 @@ def build(
         TooLargeError: the program does not fit the memory of the emulated machine.
         ToolchainError: the compiler refuses the sources.
     """
-    place, temporary = _place(folder)
-    program = Program(target, place / "program.elf", temporary)
+    program = Program(target, _place(folder) / "program.elf")
+    _clear_away(program, folder)
     support = [SUPPORT / name for name in target.support] if harness else []
     said(
         target.compiler,
@@ -58,7 +60,7 @@ def build(
             *_link_flags(target),
             *("-o", str(program.elf)),
         ],
-        folder=place,
+        folder=program.elf.parent,
     )
     _check_fits_machine(program)
     return program
@@ -78,19 +80,25 @@ def compile_object(
     Raises:
         MissingDependencyError, ToolchainError: as `build`.
     """
-    place, temporary = _place(folder)
-    elf = place / f"{source.stem}.o"
+    made = Object(target, _place(folder) / f"{source.stem}.o")
+    _clear_away(made, folder)
     flags = _compile_flags(target, include, defines, optimise)
-    said(target.compiler, [*flags, "-fstack-usage", "-c", *_absolute([source]), "-o", str(elf)], folder=place)
-    return Object(target, elf, temporary)
+    arguments = [*flags, "-fstack-usage", "-c", *_absolute([source]), "-o", str(made.elf)]
+    said(target.compiler, arguments, folder=made.elf.parent)
+    return made
 
 
-def _place(folder: Path | None) -> tuple[Path, tempfile.TemporaryDirectory[str] | None]:
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder.absolute(), None
-    temporary = tempfile.TemporaryDirectory(prefix="offramp-")
-    return Path(temporary.name), temporary
+def _place(folder: Path | None) -> Path:
+    if folder is None:
+        return Path(tempfile.mkdtemp(prefix="offramp-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.absolute()
+
+
+def _clear_away(made: Program | Object, folder: Path | None) -> None:
+    """A temporary folder goes when nobody holds what was made in it, also where making it fails."""
+    if folder is None:
+        weakref.finalize(made, shutil.rmtree, made.elf.parent)
 
 
 def _absolute(paths: Sequence[Path]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from offramp.errors import ToolchainError
@@ -52,20 +52,14 @@ class Object:
 
     target: Target
     elf: Path
-    temporary: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program for one target.
-
-    Args:
-        temporary: the folder of `elf`, where it shall vanish with the program.
-    """
+    """A program for one target."""
 
     target: Target
     elf: Path
-    temporary: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
 
     def run(self, data: bytes = b"", *, timeout_s: float = 60.0) -> Run:
         """What the program makes of the input.
