@@ -30,6 +30,10 @@ def test_an_answer_is_the_same_on_every_target(built, target):
     assert built(target, "work").run(work(0, 1, 77)).output == work(*map(ends_on, (0, 1, 77)))
 
 
+def test_what_is_counted_is_what_was_executed(built, emulated):
+    assert built(emulated, "nothings").run().intervals == (0, 1, 1000)
+
+
 def test_counts_are_the_same_on_every_run(built, emulated):
     program = built(emulated, "work")
     assert program.run(work(5, 0, 100)) == program.run(work(5, 0, 100))
@@ -49,7 +53,7 @@ def test_what_ran_before_does_not_change_a_count(built, emulated):
 
 
 def test_long_intervals_are_counted_as_short_ones(built, emulated):
-    """SysTick has 24 bits; an interrupt extends it, and takes a few instructions each time."""
+    """SysTick has 24 bits; an interrupt extends it, which costs a few instructions each time."""
     n_steps = 1_000_000 if emulated.emulator == "qemu" else 100_000
     a, b, long = built(emulated, "work").run(work(1, 2, n_steps)).intervals
     assert long == pytest.approx(a + (n_steps - 1) * (b - a), rel=1e-5)
