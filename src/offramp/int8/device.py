@@ -59,13 +59,13 @@ class Inputs:
     def values(self) -> Values:
         """What the symbols stand for; those beyond the sample's values for nothing."""
         rule = self.preprocessing
-        if self.grid is not None:
-            return Values.of(self._grid_of(rule.n_features))
         low, step = np.zeros(rule.n_features), np.zeros(rule.n_features)
-        step[: rule.n_values] = np.asarray(rule.scale, np.float32)
-        low[: rule.n_values] = -(
-            np.asarray(rule.offset, np.float32).astype(np.float64) * step[: rule.n_values]
-        )
+        if self.grid is not None:
+            low[: rule.n_values], step[: rule.n_values] = self.grid.low, self.grid.step
+        else:
+            offset = np.asarray(rule.offset, np.float32).astype(np.float64)
+            step[: rule.n_values] = np.asarray(rule.scale, np.float32)
+            low[: rule.n_values] = -(offset * step[: rule.n_values])
         return Values(low, step)
 
     def _grid_of(self, width: int) -> Grid:

@@ -128,7 +128,10 @@ def _junction(where: str, part: Part, step: Step, reads: Values, grid: Grid | No
         raise ConfigError(f"sums of {where} reach {top:,}, beyond 31 bits; give it fewer edges an output")
     if grid is None:
         return junction
-    return replace(junction, scaling=scaling(unit / np.array(grid.step), top, grid.n_levels - 1))
+    # A constant output's sums are 0 whatever their unit, which must not decide how far all are lifted.
+    varies = (weight != 0).any(axis=(1, 2)).reshape(-1) | (bias != 0)
+    ratio = np.where(varies, unit / np.array(grid.step), 0)
+    return replace(junction, scaling=scaling(ratio, top, grid.n_levels - 1))
 
 
 def _real(part: Part, step: Step, reads: Values) -> tuple[Wide, Wide]:
