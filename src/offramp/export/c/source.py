@@ -95,11 +95,13 @@ def _junctions(program: Program) -> list[str]:
     return [*tables, *shared, *rows.values(), *functions]
 
 
-def _chain(junctions: list[CJunction], reads: str, writes: str) -> tuple[list[str], list[str]]:
+def _chain(
+    junctions: list[CJunction], reads: str, writes: str, between: str = "hidden"
+) -> tuple[list[str], list[str]]:
     """The arrays between junctions, and calls of these one after the other."""
     lines, calls = [], []
     for number, junction in enumerate(junctions):
-        to = writes if number == len(junctions) - 1 else f"hidden_{number + 1}"
+        to = writes if number == len(junctions) - 1 else f"{between}_{number + 1}"
         if to != writes:
             lines.append(f"    {junction.gives} {to}[{junction.shape.n_out}];")
         calls += [f"    {junction.name}({reads}, {to});", f"    TRACE({to}, {junction.shape.n_out});"]
@@ -313,7 +315,7 @@ def _tail(program: Program) -> list[str]:
         declared.append("    float values[N_SENT];")
         called.append(f"    values_of({values}, values);")
         values = "values"
-    between, calls = _chain(tail, values, "scores")
+    between, calls = _chain(tail, values, "scores", between="tail")
     return [
         _function(
             f"void {program.prefix}_tail(const {program.prefix}_feature *features, float *scores)",
