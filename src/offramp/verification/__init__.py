@@ -1,6 +1,7 @@
 """Exported code held against its reference, on the processors that it is for."""
 
+from offramp.verification.extremes import extremes
 from offramp.verification.ladder import Rung, verify
 from offramp.verification.reference import Expected, expected
 
-__all__ = ["Expected", "Rung", "expected", "verify"]
+__all__ = ["Expected", "Rung", "expected", "extremes", "verify"]

@@ -40,6 +40,9 @@ int main(void)
 #ifdef OFFRAMP_TRACE
     uint8_t coded[@PREFIX@_MAX_CODED_BYTES];
     uint16_t n, i;
+#ifdef WITH_TAIL
+    float scores[@PREFIX@_N_CLASSES];
+#endif
 #endif
     for (;;) {
         @prefix@_verdict verdict;
@@ -76,6 +79,9 @@ int main(void)
         for (i = 0; i < @PREFIX@_MAX_CODED_BYTES; i++) {
             tell(i < n ? coded[i] : 0, 1);
         }
+#ifdef WITH_TAIL
+        @prefix@_tail(features, scores);
+#endif
 #endif
     }
 }

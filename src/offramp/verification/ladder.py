@@ -69,6 +69,7 @@ def verify(
         folder = Path(name)
         write_device(program, folder)
         modes = (*defines, *(["PUSHED"] if pushed else []))
+        modes = (*modes, *(["WITH_TAIL"] if "tail" in program.parts else []))
         made = [
             build(
                 target,

@@ -24,22 +24,24 @@ class Expected:
         verdict: structured (n,): label, sure, level.
         encoder: (n, n_out) of every junction of an encoder.
         coded: structured (n,): n_bytes, and the bytes padded with zeros.
+        tail: (n, n_out) of every junction of a tail on the device, and of the encoder before it once more.
     """
 
     layers: list[Array]
     verdict: Array
     encoder: list[Array]
     coded: Array
+    tail: list[Array]
 
     @property
     def traced(self) -> Array:
         """All of it (n,), structured and packed."""
-        return _joined([*self.layers, self.verdict, *self.encoder, self.coded])
+        return _joined([*self.layers, self.verdict, *self.encoder, self.coded, *self.tail])
 
     @property
     def n_activations(self) -> int:
         """Numbers of all samples: activations, scores, verdicts, coded bytes."""
-        numbers = [*self.layers, *self.encoder, *(self.verdict[name] for name in ("label", "sure", "level"))]
+        numbers = [*self.layers, *self.encoder, *self.tail, *(self.verdict[name] for name in ("label", "sure", "level"))]
         return sum(array.size for array in (*numbers, self.coded["n_bytes"], self.coded["bytes"]))
 
 
@@ -50,7 +52,8 @@ def expected(program: Program, samples: Array) -> Expected:
         exit = [*trace.exit[:-1], trace.scores.astype(np.int32)]
         level = program.rule.level(trace.scores)
         rows = program.device.coded(trace.sent)
-        return _expected(program, trace.head, exit, trace.encoder, level, rows)
+        tail = _run(program.parts.get("tail", []), program.device.values(trace.sent))
+        return _expected(program, trace.head, exit, trace.encoder, level, rows, tail)
     x = program.bundle.preprocessing(samples)
     head = _run(program.parts["head"], x)
     exit = _run(program.parts["exit"], head[-1])
@@ -58,8 +61,10 @@ def expected(program: Program, samples: Array) -> Expected:
     scores, rule = exit[-1], program.rule
     behind = (scores.max(axis=1, keepdims=True) - scores) * np.float32(rule.octaves_per_unit)
     level = rule.level_at(np.minimum(behind, np.float32(FARTHEST)).astype(np.int64))
-    rows = program.bundle.codec.encode_rows((encoder or head)[-1])
-    return _expected(program, head, exit, encoder, level, rows)
+    sent = (encoder or head)[-1]
+    rows = program.bundle.codec.encode_rows(sent)
+    tail = _run(program.parts.get("tail", []), sent)
+    return _expected(program, head, exit, encoder, level, rows, tail)
 
 
 def _expected(
@@ -69,6 +74,7 @@ def _expected(
     encoder: list[Array],
     level: Array,
     rows: list[bytes],
+    tail: list[Array],
 ) -> Expected:
     n, most = len(level), program.bundle.codec.max_bytes(program.n_sent)
     verdict = np.empty(n, [("label", "<u2"), ("sure", "u1"), ("level", "<i4")])
@@ -79,7 +85,7 @@ def _expected(
     coded["n_bytes"] = [len(row) for row in rows]
     padded = stacked(rows)
     coded["bytes"][:, : padded.shape[1]] = padded
-    return Expected([*head, *exit], verdict, encoder, coded)
+    return Expected([*head, *exit], verdict, encoder, coded, [*encoder, *tail] if tail else [])
 
 
 def _run(junctions: list[CJunction], x: Array) -> list[Array]:
