@@ -145,12 +145,12 @@ class Rows:
         if not self._integers or n != CHUNK:
             return scalar
         pairs = ["uint32_t a, b;", "int16x2_t even, odd;", f"memcpy(&a, {p}, 4);"]
-        pairs += ["even = (int16x2_t)__uxtb16(a);", "odd = (int16x2_t)__uxtb16((a >> 8) | (a << 24));"]
+        pairs += ["even = (int16x2_t)__uxtb16(a);", "odd = (int16x2_t)odd_symbols(a);"]
         for j in range(self._encoding.together):
             pairs += [
                 f"memcpy(&b, w{f' + {j * n}' if j else ''}, 4);",
                 f"s{j} = __smlad(even, __sxtb16((int8x4_t)b), s{j});",
-                f"s{j} = __smlad(odd, __sxtb16((int8x4_t)((b >> 8) | (b << 24))), s{j});",
+                f"s{j} = __smlad(odd, odd_weights(b), s{j});",
             ]
         return ["#if DO_DSP", "{", *_in(pairs), "}", "#else", *scalar, "#endif"]
 

@@ -92,6 +92,8 @@ def _junctions(program: Program) -> list[str]:
                 rows[junction.rows.name] = junction.rows.function()
                 functions.append(junction.function())
     shared = [piece("integers")] if program.numbers == "int8" else []
+    if any("odd_weights(" in row for row in rows.values()):
+        shared.append(piece("pairs"))
     return [*tables, *shared, *rows.values(), *functions]
 
 

@@ -7,7 +7,11 @@ static uint8_t symbol(int32_t sum, uint16_t multiplier, uint8_t lift, uint8_t sh
     uint32_t low = (a & 0xFFFF) * multiplier;
     a = (high + (low >> 16) + ((uint32_t)1 << (shift - 17))) >> (shift - 16);
 #else
-    a = (uint32_t)(((uint64_t)a * multiplier + ((uint64_t)1 << (shift - 1))) >> shift);
+    if (shift <= 32) {
+        a = (uint32_t)(((uint64_t)a * ((uint32_t)multiplier << (32 - shift)) + 0x80000000u) >> 32);
+    } else {
+        a = (uint32_t)(((uint64_t)a * multiplier + ((uint64_t)1 << (shift - 1))) >> shift);
+    }
 #endif
     return a < limit ? (uint8_t)a : limit;
 }
