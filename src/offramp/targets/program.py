@@ -61,30 +61,35 @@ class Program:
     target: Target
     elf: Path
 
-    def run(self, data: bytes = b"", *, timeout_s: float = 60.0) -> Run:
+    def run(self, data: bytes = b"", *, timeout_s: float = 60.0, serial_port: int | None = None) -> Run:
         """What the program makes of the input.
 
+        Args:
+            serial_port: a TCP port of the loopback interface at which the program's serial port
+                (`support/serial.h`) is a server; the program begins when somebody is connected.
+
         Raises:
+            ConfigError: a serial port on a target that has none here.
             MissingDependencyError: the emulator is not installed.
             ToolchainError: the program hung, or ended with another status than 0; what was printed follows.
         """
         with tempfile.TemporaryDirectory(prefix="offramp-run-") as name:
             folder = Path(name)
             (folder / "input").write_bytes(data)
-            self._finish(folder, timeout_s)
+            self._finish(folder, timeout_s, serial_port)
             return Run(
                 output=(folder / "output").read_bytes(),
                 intervals=self._intervals(_content(folder / "counts")),
                 stack_bytes=_number(_content(folder / "stack")),
             )
 
-    def _finish(self, folder: Path, timeout_s: float) -> None:
+    def _finish(self, folder: Path, timeout_s: float, serial_port: int | None) -> None:
         on = f"on {self.target.name}"
         native = not self.target.emulator
         with (folder / "input").open("rb") as standard_input, (folder / "output").open("wb") as output:
             try:
                 done = subprocess.run(
-                    command(self.target, self.elf),
+                    command(self.target, self.elf, serial_port=serial_port),
                     cwd=folder,
                     stdin=standard_input if native else subprocess.DEVNULL,
                     stdout=output if native else subprocess.DEVNULL,

@@ -76,6 +76,11 @@ class Target:
         """What building and running takes."""
         return (self.compiler, *self.emulator_tools)
 
+    @property
+    def has_serial(self) -> bool:
+        """Whether programs can use `serial.h`."""
+        return "cmsdk_uart.c" in self.support
+
     def binutil(self, name: str) -> Tool:
         """`nm`, `size`, `objdump`... of this target."""
         prefix = self.compiler.command.removesuffix("gcc")
@@ -95,12 +100,13 @@ def _cortex_m(
     memory: Memory,
     clock_hz: int,
     features: tuple[str, ...] = (),
+    serial: tuple[str, ...] = (),
 ) -> Target:
     return Target(
         name=name,
         compiler=ARM_GCC,
         flags=(f"-mcpu={name}", "-mthumb", "--specs=nano.specs", *flags),
-        support=("bare.c", "cortex_m.c"),
+        support=("bare.c", "cortex_m.c", *serial),
         chip=chip[0],
         flash_bytes=chip[1] * KIB,
         ram_bytes=chip[2] * KIB,
@@ -136,6 +142,7 @@ _ALL = (
         chip=("STM32F103C8", 64, 20),
         machine="mps2-an385",
         memory=MPS2,
+        serial=("cmsdk_uart.c",),
         clock_hz=25_000_000,
     ),
     _cortex_m(
@@ -145,6 +152,7 @@ _ALL = (
         chip=("STM32F401CC", 256, 64),
         machine="mps2-an386",
         memory=MPS2,
+        serial=("cmsdk_uart.c",),
         clock_hz=25_000_000,
         features=("__ARM_FEATURE_DSP",),
     ),
@@ -155,6 +163,7 @@ _ALL = (
         chip=("STM32F722RE", 512, 256),
         machine="mps2-an500",
         memory=MPS2,
+        serial=("cmsdk_uart.c",),
         clock_hz=25_000_000,
         features=("__ARM_FEATURE_DSP",),
     ),
