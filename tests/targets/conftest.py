@@ -8,8 +8,11 @@ from offramp.targets import TARGETS, build, compile_object, missing
 PROGRAMS = Path(__file__).parent / "programs"
 
 
+reason_against = functools.cache(lambda name: missing(TARGETS[name]))
+
+
 def with_tools(name):
-    if reason := missing(TARGETS[name]):
+    if reason := reason_against(name):
         pytest.skip(reason)
     return TARGETS[name]
 
@@ -23,6 +26,12 @@ def target(request):
 @pytest.fixture(params=[name for name, target in TARGETS.items() if target.emulator])
 def emulated(request):
     """Every target but the host, which counts nothing and has room for everything."""
+    return with_tools(request.param)
+
+
+@pytest.fixture(params=["host", "cortex-m3", "rv32", "atmega328p"])
+def by_compiler(request):
+    """One target of each compiler, for what does not depend on the processor."""
     return with_tools(request.param)
 
 

@@ -37,28 +37,28 @@ def test_too_much_flash_is_told_apart_from_too_much_ram(programs, emulated):
     assert error.value.ram_bytes == 0
 
 
-def test_a_missing_compiler_is_named_with_its_package(target, programs, monkeypatch):
+def test_a_missing_compiler_is_named_with_its_package(by_compiler, programs, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    line = f"{target.compiler.command} is not installed; apt install {target.compiler.packages}"
+    line = f"{by_compiler.compiler.command} is not installed; apt install {by_compiler.compiler.packages}"
     with pytest.raises(MissingDependencyError, match=f"^{re.escape(line)}$"):
-        build(target, [programs / "echo.c"])
+        build(by_compiler, [programs / "echo.c"])
 
 
-def test_what_the_compiler_said_follows_one_line_of_ours(tmp_path, target):
+def test_what_the_compiler_said_follows_one_line_of_ours(tmp_path, by_compiler):
     source = tmp_path / "odd.c"
     source.write_text("int main(void) { return nothing; }\n")
     with pytest.raises(ToolchainError) as error:
-        build(target, [source])
+        build(by_compiler, [source])
     first, *rest = str(error.value).splitlines()
-    assert first == f"{target.compiler.command} failed with status 1:"
+    assert first == f"{by_compiler.compiler.command} failed with status 1:"
     assert "'nothing' undeclared" in "\n".join(rest).replace("‘", "'").replace("’", "'")
 
 
-def test_warnings_are_errors(tmp_path, target):
+def test_warnings_are_errors(tmp_path, by_compiler):
     source = tmp_path / "unused.c"
     source.write_text("static int unused;\nint main(void) { return 0; }\n")
     with pytest.raises(ToolchainError, match="unused"):
-        build(target, [source])
+        build(by_compiler, [source])
 
 
 def test_a_program_is_left_where_the_caller_wants_it(tmp_path, programs, monkeypatch):
@@ -87,14 +87,14 @@ def test_features_that_a_target_has_are_those_the_compiler_states(tmp_path, targ
 
 
 @pytest.mark.parametrize("optimise", ["-Os", "-O3"])
-def test_optimisation_is_the_callers(programs, target, optimise):
-    program = build(target, [programs / "echo.c"], optimise=optimise)
+def test_optimisation_is_the_callers(programs, by_compiler, optimise):
+    program = build(by_compiler, [programs / "echo.c"], optimise=optimise)
     assert program.run(b"\1\2").output == b"\1\2\3\0"
 
 
-def test_a_program_made_for_size_is_smaller(programs, emulated):
+def test_a_program_made_for_size_is_smaller(programs, by_compiler):
     def weight(optimise):
-        return sizes(compile_object(emulated, programs / "deep.c", optimise=optimise)).flash_bytes
+        return sizes(compile_object(by_compiler, programs / "deep.c", optimise=optimise)).flash_bytes
 
     assert weight("-Os") < weight("-O0")
 

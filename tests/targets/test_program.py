@@ -90,15 +90,14 @@ def test_a_program_that_hangs_is_killed_in_time(built, target):
 def test_a_fault_ends_the_program_and_what_was_printed_is_told(built, target):
     printed = {"": "runtime error: signed integer overflow", "simavr": "the processor stopped at 0x"}
     with pytest.raises(ToolchainError) as error:
-        built(target, "fault").run(timeout_s=10)
+        built(target, "fault").run(timeout_s=60)
     assert f"on {target.name} with status " in str(error.value)
     assert printed.get(target.emulator, "the processor stopped with a fault") in str(error.value)
 
 
+@pytest.mark.parametrize("emulated", ["cortex-m0", "rv32"], indirect=True)
 def test_without_the_emulator_a_run_names_the_package(built, emulated, monkeypatch):
     program = built(emulated, "end")
-    if emulated.emulator == "simavr":
-        pytest.skip("simavr is a library; what is built on it stays")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(
         MissingDependencyError, match=r"^qemu-system-\w+ is not installed; apt install qemu-\S+$"
@@ -111,4 +110,15 @@ def test_everything_that_is_absent_is_named_in_one_line(monkeypatch):
     assert missing(TARGETS["cortex-m3"]) == (
         "arm-none-eabi-gcc is not installed; apt install gcc-arm-none-eabi libnewlib-arm-none-eabi; "
         "qemu-system-arm is not installed; apt install qemu-system-arm"
+    )
+
+
+def test_a_compiler_without_its_library_is_missing_too(monkeypatch, tmp_path):
+    for command in ("riscv64-unknown-elf-gcc", "qemu-system-riscv32"):
+        (tmp_path / command).write_text("#!/bin/sh\necho cannot read spec file >&2\nexit 1\n")
+        (tmp_path / command).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert missing(TARGETS["rv32"]) == (
+        "riscv64-unknown-elf-gcc has no C library; "
+        "apt install gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
     )

@@ -73,24 +73,24 @@ def test_functions_of_others_are_named(compiled, emulated):
     assert stack(compiled(emulated, "deep"), "copied").unknown == ("memcpy",)
 
 
-def test_what_calls_itself_has_no_bound(compiled, target):
+def test_what_calls_itself_has_no_bound(compiled, by_compiler):
     with pytest.raises(
         ToolchainError, match=r"^unbounded calls unbounded within itself: its stack has no bound$"
     ):
-        stack(compiled(target, "deep"), "unbounded")
+        stack(compiled(by_compiler, "deep"), "unbounded")
 
 
-def test_room_that_is_known_only_as_it_runs_has_no_bound(tmp_path, target):
+def test_room_that_is_known_only_as_it_runs_has_no_bound(tmp_path, by_compiler):
     source = tmp_path / "dynamic.c"
     source.write_text(
         "int f(int n);\nint f(int n)\n{\n    volatile char a[n];\n    a[0] = 1;\n    return a[0];\n}\n"
     )
     with pytest.raises(ToolchainError, match=r"^f takes stack as it runs: its stack has no bound$"):
-        stack(compile_object(target, source), "f")
+        stack(compile_object(by_compiler, source), "f")
 
 
-def test_an_unknown_function_is_told_with_those_there_are(compiled, target):
+def test_an_unknown_function_is_told_with_those_there_are(compiled, by_compiler):
     with pytest.raises(
         ToolchainError, match=r"^deep\.o has no function inner; it has .*copied, endless, .*outer"
     ):
-        stack(compiled(target, "deep"), "inner")
+        stack(compiled(by_compiler, "deep"), "inner")

@@ -1,5 +1,6 @@
 """The programs of others that targets need: found, or missed by name; called, and their complaints told."""
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,8 @@ from offramp.targets.target import Target, Tool
 
 def missing(target: Target) -> str:
     """Why nothing can be built and run for this target, in one line; "" where everything is there."""
-    return "; ".join(_absence(tool) for tool in target.tools if tool.path() is None)
+    absent = [_absence(tool) for tool in target.tools if tool.path() is None]
+    return "; ".join(absent) if absent else _library_absence(target)
 
 
 def found(tool: Tool) -> str:
@@ -42,3 +44,12 @@ def said(tool: Tool, arguments: Sequence[str], *, folder: Path | None = None) ->
 
 def _absence(tool: Tool) -> str:
     return f"{tool.command} is not installed; apt install {tool.packages}"
+
+
+def _library_absence(target: Target) -> str:
+    """Debian has compilers in one package and their C libraries in another."""
+    try:
+        said(target.compiler, [*target.flags, "-E", "-include", "string.h", "-x", "c", os.devnull])
+    except ToolchainError:
+        return f"{target.compiler.command} has no C library; apt install {target.compiler.packages}"
+    return ""
