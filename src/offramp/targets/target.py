@@ -189,7 +189,6 @@ _ALL = (
         machine="virt",
         memory=Memory(0x8000_0000, 4 * MIB, 0x8400_0000, 4 * MIB),
         unit="instructions",
-        counts_per_unit=Fraction(2**SHIFT),  # QEMU's instret is virtual time
     ),
     Target(
         name="atmega328p",
