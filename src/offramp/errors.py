@@ -44,6 +44,10 @@ class TailUnreachableError(PeerError):
     """No answer from the tail within the deadline."""
 
 
+class LineLostError(PeerError):
+    """The serial port is not there, or no longer."""
+
+
 class TailRefusedError(PeerError):
     """The tail answered with an error.
 

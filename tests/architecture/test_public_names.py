@@ -7,8 +7,8 @@ import pytest
 PUBLIC = {
     "bundle": """
         Bundle HEAD_DIGEST_KEY InnerExit Layer LinearLayer MANIFEST PARTS Part Place Preprocessing
-        Quantisation ReluLayer SparseLinearLayer check_exits check_writable inner_exits part_bytes present
-        read write
+        Quantisation ReluLayer SparseLinearLayer Terms check_exits check_writable inner_exits
+        part_bytes present read read_terms write
     """,
     "cli": "app main",
     "codec": """

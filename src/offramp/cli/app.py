@@ -12,6 +12,7 @@ from offramp.cli.console import out
 from offramp.cli.demo import demo
 from offramp.cli.evaluate import evaluate
 from offramp.cli.export import export
+from offramp.cli.gateway import gateway
 from offramp.cli.inspect import inspect
 from offramp.cli.link import link
 from offramp.cli.payload import payload
@@ -40,6 +41,7 @@ for command in (
     inspect,
     serve,
     run,
+    gateway,
     link,
     reproduce,
     certify,

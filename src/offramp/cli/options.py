@@ -31,6 +31,17 @@ TokenFile = Annotated[
         show_default=False,
     ),
 ]
+Ca = Annotated[
+    Path | None,
+    typer.Option(help="Authority (PEM) of the server's certificate, for TLS.", show_default=False),
+]
+Cert = Annotated[
+    Path | None,
+    typer.Option(
+        help="The device's own certificate (PEM), for a server that asks for one.", show_default=False
+    ),
+]
+Key = Annotated[Path | None, typer.Option(help="The private key of --cert (PEM).", show_default=False)]
 ResultsFolder = Annotated[
     Path, typer.Option("--output", "-o", help="Folder for results and for what is still to be finished.")
 ]

@@ -13,7 +13,17 @@ from offramp.bundle import Bundle, check_exits, present, read
 from offramp.cli.arguments import finite, finite_or_none
 from offramp.cli.console import note, notes_of
 from offramp.cli.direct import Direct
-from offramp.cli.options import MAX_DEADLINE_S, BundleFolder, DataDir, Label, Threads, TokenFile
+from offramp.cli.options import (
+    MAX_DEADLINE_S,
+    BundleFolder,
+    Ca,
+    Cert,
+    DataDir,
+    Key,
+    Label,
+    Threads,
+    TokenFile,
+)
 from offramp.cli.refining import Refining
 from offramp.cli.samples import Sample
 from offramp.cli.tally import Tally
@@ -148,19 +158,9 @@ def run(
         ),
     ] = None,
     threads: Threads = 1,
-    ca: Annotated[
-        Path | None,
-        typer.Option(help="Authority (PEM) of the server's certificate, for TLS.", show_default=False),
-    ] = None,
-    cert: Annotated[
-        Path | None,
-        typer.Option(
-            help="The device's own certificate (PEM), for a server that asks for one.", show_default=False
-        ),
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option(help="The private key of --cert (PEM).", show_default=False)
-    ] = None,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
     token_file: TokenFile = None,
 ) -> None:
     """Answer samples: a line of JSON for each, in order, and a summary on standard error.

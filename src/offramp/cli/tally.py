@@ -136,16 +136,15 @@ class Tally:
         parts.append(f"{self.payload_bytes / n:.1f} payload bytes a sample")
         parts.append(f"latency p50 {p50:.3g} ms, p99 {p99:.3g} ms")
         parts.append(f"{n / max(self.answering_s, 1e-9):,.0f} samples/s")
-        if troubles := self._troubles():
-            parts.append(f"requests to the tail: {troubles}")
+        if told := troubles(self.tail_counts):
+            parts.append(f"requests to the tail: {told}")
         if self.n_drift_alarms:
             parts.append(f"drift alarms {self.n_drift_alarms}")
         return ", ".join(parts)
 
-    def _troubles(self) -> str:
-        """What happened to requests beside answers."""
-        return ", ".join(
-            f"{name.replace('_', ' ')} {n}"
-            for name, n in self.tail_counts._asdict().items()
-            if n and name != "answered"
-        )
+
+def troubles(counts: TailCounts) -> str:
+    """What happened to requests beside answers."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {n}" for name, n in counts._asdict().items() if n and name != "answered"
+    )
