@@ -3,8 +3,8 @@
    ISO C99, no memory but the caller's, no clock, and no buffer beyond one reply. The application brings a function
    that puts a byte on the line, and feeds every byte that it gets. A line that damages frames costs their answers:
    whoever waits for one keeps time, and goes on with the exit's own verdict. */
-#ifndef OFFRAMP_SERIAL_H
-#define OFFRAMP_SERIAL_H
+#ifndef OFFRAMP_SERIAL_LINE_H
+#define OFFRAMP_SERIAL_LINE_H
 
 #include <stdbool.h>
 #include <stdint.h>
