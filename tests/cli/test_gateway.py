@@ -268,11 +268,12 @@ def test_once_ends_with_the_port_and_fails_without_one(
     def device(wire: Wire) -> None:
         wire.welcomed(questions.hello).says(Offload(1, questions.rows[0]))
         wire.hears()
+        wire.says(Verdict(2, 3, "exit"))  # and is gone
 
     with port.used_by(device):
         outcome = cli("gateway", manifest, "--serial", port.url, "--tail", tail, "--once")
     assert outcome.status == 0
-    assert json.loads(outcome.out)["id"] == 1
+    assert [json.loads(line)["id"] for line in outcome.out.splitlines()] == [1, 2]
     gone = "/dev/offramp-is-not-there"
     outcome = cli("gateway", manifest, "--serial", gone, "--tail", tail, "--once")
     assert outcome.status == 1

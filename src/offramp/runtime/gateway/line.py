@@ -80,10 +80,13 @@ class SerialLine:
         Raises:
             LineLostError: the port is gone.
         """
+        come = b""
         try:
-            first: bytes = self._port.read(1)
-            return first + self._port.read(self._port.in_waiting) if first else b""
+            come = self._port.read(1)
+            return come + self._port.read(self._port.in_waiting) if come else b""
         except (self._lost, OSError) as error:
+            if come:  # the next read finds the same
+                return come
             raise LineLostError(f"serial port {self._url} is gone: {_why(error)}") from error
 
     def write(self, data: bytes) -> None:

@@ -48,7 +48,7 @@ static uint8_t kind_byte(uint8_t kind) { return (uint8_t)(VERSION << 4 | kind); 
 /* The last piece is the check's. Stuffing reads ahead to the next zero instead of keeping what it has read. */
 static void send(offramp_serial *line, piece pieces[N_PIECES])
 {
-    uint8_t byte, check_bytes[CHECK_BYTES];
+    uint8_t byte = 0, check_bytes[CHECK_BYTES];
     uint32_t check = 0xFFFFFFFFu;
     cursor from = {pieces, pieces + N_PIECES - 1, 0};
     while (next(&from, &byte)) {
