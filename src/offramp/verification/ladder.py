@@ -18,6 +18,8 @@ from offramp.verification.reference import Expected
 
 Array = npt.NDArray[Any]
 
+SMALL_RAM_BYTES = 4096  # with so little there is no buffer for a sample that is pushed value by value
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -69,6 +71,8 @@ def verify(
         folder = Path(name)
         write_device(program, folder)
         modes = (*defines, *(["PUSHED"] if pushed else []))
+        if not pushed or target.ram_bytes == 0 or target.ram_bytes > SMALL_RAM_BYTES:
+            modes = (*modes, "BUFFERED")
         modes = (*modes, *(["WITH_TAIL"] if "tail" in program.parts else []))
         made = [
             build(
