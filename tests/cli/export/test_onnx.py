@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from offramp.bundle import Quantisation, read, write
+from offramp.codec import GriddedCodec, fit_grid
 from offramp.data import load
+from offramp.runtime import Network
 
 Cli = Callable[..., Any]
 
@@ -74,6 +78,28 @@ def test_json_has_the_same(cli: Cli, device: Path, tmp_path: Path) -> None:
         "inputs": [{"name": "samples", "dtype": "uint8", "shape": ["n", 8, 8]}],
         "outputs": [{"name": "features", "dtype": "float32", "shape": ["n", 16]}],
     }
+
+
+def test_a_quantised_device_is_a_model_too(cli: Cli, bundle: Path, tmp_path: Path) -> None:
+    plain = read(bundle)
+    assert plain.head is not None
+    features = Network(plain.head)(plain.preprocessing(load("digits").x))
+    grids = {} if isinstance(plain.codec, GriddedCodec) else {"head": (fit_grid(features, 8),)}
+    quantisation = Quantisation(None, grids, plain.exit_rule)
+    write(replace(plain, quantisation=quantisation), tmp_path / "quantised.bundle")
+    outcome = cli("export", "onnx", tmp_path / "quantised.bundle", "--int8", "-o", tmp_path / "out")
+    assert outcome.status == 0, outcome.err
+    size = (tmp_path / "out/device.int8.onnx").stat().st_size
+    assert outcome.out.splitlines()[-1] == (
+        f"{tmp_path}/out/device.int8.onnx: samples uint8 [n, 8, 8] -> features uint8 [n, 16],"
+        f" scores int32 [n, 10], label int64 [n], level int32 [n], sure bool [n]; {size:,} bytes"
+    )
+
+
+def test_a_device_that_is_not_quantised_is_one_line(cli: Cli, bundle: Path, tmp_path: Path) -> None:
+    outcome = cli("export", "onnx", bundle, "--int8", "-o", tmp_path / "out")
+    assert outcome.error == ("bundle 'digits' is not quantised; run: offramp quantise, with its folder")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_is_there_is_one_line(cli: Cli, bundle: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offramp.bundle import InnerExit, Preprocessing, Quantisation
+from offramp.bundle import InnerExit, Preprocessing, Quantisation, ReluLayer
 from offramp.codec import Grid, GriddedCodec, fit_grid
 from offramp.errors import ConfigError
 from offramp.exits import CRITERIA, ExitRule
@@ -99,8 +99,10 @@ def device_bundle(workshop, bench, **changes):
     return quantised(bundle, bench.samples(bundle.preprocessing, 50))
 
 
-def test_it_holds_at_both_ends_of_what_bytes_can_be(workshop, bench):
-    bundle = device_bundle(workshop, bench)
+@pytest.mark.parametrize("behind", [(), (ReluLayer(),)], ids=["scores as they are", "scores behind a ReLU"])
+def test_it_holds_at_both_ends_of_what_bytes_can_be(workshop, bench, behind):
+    exit = workshop.part(workshop.dense(np.random.default_rng(2), 8, 3), *((layer, {}) for layer in behind))
+    bundle = device_bundle(workshop, bench, exit=exit)
     raw = np.zeros((40, 6, 6), np.uint8)
     raw[1], raw[2, ::2], raw[3, :, 1::2] = 255, 255, 255
     raw[4:] = np.random.default_rng(1).choice(np.array([0, 1, 254, 255], np.uint8), (36, 6, 6))

@@ -10,7 +10,7 @@ import typer
 from offramp.bundle import check_exits, present, read
 from offramp.cli.console import print_json, print_line
 from offramp.cli.options import BundleFolder
-from offramp.export import check_folder, missing_parts, onnx_models, write_onnx
+from offramp.export import check_folder, missing_parts, onnx_device_model, onnx_models, write_onnx
 from offramp.export.onnx import tensors
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ def onnx(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder to make; nothing may be there.", show_default=False)
     ],
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="The device in integers too, as microcontrollers compute it."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write head, exit and tail as ONNX models, and the whole network as one, for ONNX Runtime.
@@ -33,6 +37,7 @@ def onnx(
     [bold]Examples[/bold]
 
       offramp export onnx digits.bundle -o digits.onnx
+      offramp export onnx digits.bundle --int8 -o digits.onnx
       offramp serve digits.bundle --tail digits.onnx/tail.onnx
     """
     check_folder(output)
@@ -42,6 +47,8 @@ def onnx(
             check_exits(bundle, place)
     content = read(bundle, parts=parts)
     models = onnx_models(content)
+    if int8:
+        models["device.int8"] = onnx_device_model(content)
     sizes = write_onnx(models, output)
     told = {
         name: _told(model, file, n_bytes)
