@@ -2,6 +2,7 @@
 
 from offramp.verification.extremes import extremes
 from offramp.verification.ladder import Rung, verify
+from offramp.verification.onnx import verify_onnx
 from offramp.verification.reference import Expected, expected
 
-__all__ = ["Expected", "Rung", "expected", "extremes", "verify"]
+__all__ = ["Expected", "Rung", "expected", "extremes", "verify", "verify_onnx"]

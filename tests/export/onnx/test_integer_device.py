@@ -12,11 +12,13 @@ from offramp.codec import Grid, GriddedCodec, fit_grid
 from offramp.errors import ConfigError
 from offramp.exits import CRITERIA, ExitRule
 from offramp.export import onnx_device_model
+from offramp.export.c import encodings, program
 from offramp.export.onnx import layers
 from offramp.export.onnx.graph import Graph
 from offramp.export.onnx.integer_exit import add_level
 from offramp.int8 import IntegerDevice, IntegerRule, steps_of
 from offramp.runtime import Network
+from offramp.verification import expected, verify_onnx
 
 
 def quantised(bundle, raw):
@@ -76,7 +78,7 @@ def test_every_number_of_every_device_is_that_of_the_reference(workshop, bench, 
         patch.setattr(layers, "gathers", lambda layer: form == "gather")
         patch.setattr("offramp.export.onnx.integer_device.gathers", lambda layer: form == "gather")
 
-        @settings(max_examples=25)
+        @settings(max_examples=12)
         @given(bench.networks(workshop), st.sampled_from([1, 20]))
         def holds(bundle, n):
             raw = bench.samples(bundle.preprocessing, 20)
@@ -187,3 +189,17 @@ def test_what_it_cannot_be_is_one_line(workshop, bench, changes, text):
     with pytest.raises(ConfigError) as caught:
         onnx_device_model(bundle)
     assert str(caught.value) == text
+
+
+def test_the_last_rung_of_the_ladder_counts_every_number_that_differs(workshop, bench):
+    bundle = device_bundle(workshop, bench)
+    made = program(bundle, "int8", lambda shape: next(iter(encodings(shape))))
+    raw = bench.samples(bundle.preprocessing, 1500)
+    wanted = expected(made, raw)
+    rung = verify_onnx(made, wanted, raw)
+    assert (rung.target, rung.images, rung.mismatches) == ("onnxruntime", 1500, 0)
+    assert rung.activations_compared == 1500 * (12 + 8 + 3 + 3)  # label, sure and level of each
+    wanted.layers[0][7, 3] ^= 1
+    wanted.layers[2][1400, 0] += 1
+    wanted.verdict["sure"][[0, 1200]] ^= 1
+    assert verify_onnx(made, wanted, raw).mismatches == 4
