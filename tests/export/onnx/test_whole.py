@@ -42,7 +42,7 @@ def rules_of(bundle):
 
 
 def test_every_model_of_every_network_says_what_the_runtime_does(workshop, bench):
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(bench.networks(workshop), st.sampled_from([1, 20]))
     def holds(bundle, n):
         raw, models, rules = bench.samples(bundle.preprocessing, n), onnx_models(bundle), rules_of(bundle)

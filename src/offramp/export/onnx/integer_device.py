@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from offramp.bundle import Bundle
-from offramp.errors import ConfigError
 from offramp.export.onnx.arrival import add_symbols
 from offramp.export.onnx.graph import Graph
 from offramp.export.onnx.integer_exit import add_level
@@ -29,9 +28,8 @@ def add_integer_device(graph: Graph, bundle: Bundle, *, activations: bool) -> No
             junction but the last of its part, "head.0" the first.
 
     Raises:
-        ConfigError: a part that is not here, an exit inside the head, or a bundle that is not quantised.
+        ConfigError: a part that is not here, inner exits, or a bundle that is not quantised.
     """
-    _check(bundle)
     device = IntegerDevice(bundle)
     x = _add_inputs(graph, device.inputs)
     if activations:
@@ -48,20 +46,6 @@ def add_integer_device(graph: Graph, bundle: Bundle, *, activations: bool) -> No
     graph.output(graph.node("ArgMax", scores, axis=1, keepdims=0), "label", np.int64)
     graph.output(graph.cast(level, np.int32), "level", np.int32)
     graph.output(sure, "sure", np.bool_)
-
-
-def _check(bundle: Bundle) -> None:
-    needed = ["head", "exit", *(["encoder"] if bundle.encoder_digest else [])]
-    if missing := [name for name in needed if name not in bundle.parts]:
-        raise ConfigError(
-            f"bundle {bundle.name!r} has no {' and no '.join(missing)} here, which a device in integers has;"
-            " copy its file into the folder"
-        )
-    if inner := bundle.exits("head"):
-        raise ConfigError(
-            f"unsupported layer: {inner[0].name}, an exit inside the head; a device in integers has the exit"
-            " at the cut only: train without --inner-exits in the head"
-        )
 
 
 def _add_inputs(graph: Graph, inputs: Inputs) -> str:

@@ -74,7 +74,7 @@ def onnx_device_model(bundle: Bundle, *, activations: bool = False) -> ModelProt
         activations: whether the symbols of all junctions leave too.
 
     Raises:
-        ConfigError: a part that is not here, an exit inside the head, or a bundle that is not quantised.
+        ConfigError: a part that is not here, inner exits, or a bundle that is not quantised.
         MissingDependencyError: onnx is not installed.
     """
     graph = Graph()
