@@ -51,7 +51,7 @@ PUBLIC = {
         network_table read_reproduced row_table told train_found write_found write_found_page
     """,
     "int8": """
-        Inputs IntegerDevice IntegerJunction IntegerRule NEVER_SURE Scaling Trace Values
+        FARTHEST Inputs IntegerDevice IntegerJunction IntegerRule NEVER_SURE Scaling Trace Values
         integer_junctions run scaling steps_of
     """,
     "kernels": """

@@ -67,8 +67,8 @@ class IntegerRule:
 
     @property
     def octaves_per_unit(self) -> float:
-        """How many of 2^-12 octaves a unit of the scores is worth."""
-        return self.unit / (self.rule.temperature * math.log(2)) * float(1 << FRACTION)
+        """How many of 2^-12 octaves a unit of the scores is worth; where it is more, a unit is FARTHEST too."""
+        return min(self.unit / (self.rule.temperature * math.log(2)) * float(1 << FRACTION), 2.0**30)
 
     @cached_property
     def distance(self) -> Distance:
