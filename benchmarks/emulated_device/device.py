@@ -47,7 +47,9 @@ class Outcome:
     counts: GatewayCounts
 
 
-def built(bundle: Bundle, mode: str, folder: Path, *, target: str = "cortex-m3", tells: bool = False) -> Program:
+def built(
+    bundle: Bundle, mode: str, folder: Path, *, target: str = "cortex-m3", tells: bool = False
+) -> Program:
     """The device's program.
 
     Args:
@@ -75,7 +77,9 @@ def built(bundle: Bundle, mode: str, folder: Path, *, target: str = "cortex-m3",
     )
 
 
-def lived(device: Program, samples: npt.NDArray[Any], gateway: Gateway | None, *, timeout_s: float = 600) -> Outcome:
+def lived(
+    device: Program, samples: npt.NDArray[Any], gateway: Gateway | None, *, timeout_s: float = 600
+) -> Outcome:
     """What the device makes of raw samples; its line leads through the gateway, or nowhere."""
     data = np.ascontiguousarray(samples).tobytes()
     if gateway is None:

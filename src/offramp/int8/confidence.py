@@ -68,12 +68,12 @@ class IntegerRule:
     @property
     def octaves_per_unit(self) -> float:
         """How many of 2^-12 octaves a unit of the scores is worth; where it is more, a unit is FARTHEST too."""
-        return min(self.unit / (self.rule.temperature * math.log(2)) * float(1 << FRACTION), 2.0**30)
+        return min(self.unit / (self.rule.temperature * math.log(2)) * float(1 << FRACTION), FARTHEST + 1.0)
 
     @cached_property
     def distance(self) -> Distance:
         """From scores to octaves."""
-        octaves = min(self.octaves_per_unit, float(FARTHEST + 1))  # one unit behind is already the farthest
+        octaves = self.octaves_per_unit
         exponent = math.frexp(octaves)[1]  # octaves = f · 2^exponent, f in [1/2, 1)
         lift = max(0, exponent)
         shift = min(16 - (exponent - lift), 47)

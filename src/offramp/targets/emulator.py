@@ -21,7 +21,9 @@ def command(target: Target, elf: Path, *, serial_port: int | None = None) -> lis
         return _simavr(target, elf)
     if target.emulator == "qemu":
         (qemu,) = target.emulator_tools
-        serial = "none" if serial_port is None else f"tcp:127.0.0.1:{serial_port},server=on,wait=on,nodelay=on"
+        serial = (
+            "none" if serial_port is None else f"tcp:127.0.0.1:{serial_port},server=on,wait=on,nodelay=on"
+        )
         return [
             found(qemu),
             *("-M", target.machine, "-display", "none", "-monitor", "none", "-serial", serial),

@@ -41,7 +41,12 @@ class Expected:
     @property
     def n_activations(self) -> int:
         """Numbers of all samples: activations, scores, verdicts, coded bytes."""
-        numbers = [*self.layers, *self.encoder, *self.tail, *(self.verdict[name] for name in ("label", "sure", "level"))]
+        numbers = [
+            *self.layers,
+            *self.encoder,
+            *self.tail,
+            *(self.verdict[name] for name in ("label", "sure", "level")),
+        ]
         return sum(array.size for array in (*numbers, self.coded["n_bytes"], self.coded["bytes"]))
 
 

@@ -69,7 +69,9 @@ CASES: tuple[Case, ...] = (
         kind="delta",
         rule=LEARNED,
     ),
-    Case(name="delta-2x1", head=(_blocks(128, 1, 2, 1),), preprocessing=WIDE, kind="delta", codec="int8-zeros"),
+    Case(
+        name="delta-2x1", head=(_blocks(128, 1, 2, 1),), preprocessing=WIDE, kind="delta", codec="int8-zeros"
+    ),
     Case(name="affine", head=(_affine(16, 3),), preprocessing=POOLED_FLOATS, kind="affine", codec="int4"),
     Case(name="affine-4x2", head=(_affine(32, 6, 4, 2),), preprocessing=PADDED, kind="affine"),
     # Streaming.
