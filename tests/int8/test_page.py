@@ -27,7 +27,8 @@ def inputs(bundle, raw):
         high = f32(f32(low) + f32(f32(255) * f32(step)))
         inside = [min(max(value, f32(low)), high) for value in values]
         symbols = [min(int(np.rint(f32(f32(x - f32(low)) / f32(step)))), 255) for x in inside]
-        return symbols, [low] * len(symbols), [step] * len(symbols)
+        used, padding = rules.n_values, len(symbols) - rules.n_values
+        return symbols, [low] * used + [0.0] * padding, [step] * used + [0.0] * padding
     pool, symbols = rules.pool, []
     if pool == 1:
         symbols = [int(byte) for byte in raw.reshape(-1)]

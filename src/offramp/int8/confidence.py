@@ -67,7 +67,7 @@ class IntegerRule:
 
     @property
     def octaves_per_unit(self) -> float:
-        """How many of 2^-12 octaves a unit of the scores is worth; where it is more, a unit is FARTHEST too."""
+        """How many of 2^-12 octaves a unit of the scores is worth; none is worth more than all octaves."""
         return min(self.unit / (self.rule.temperature * math.log(2)) * float(1 << FRACTION), FARTHEST + 1.0)
 
     @cached_property

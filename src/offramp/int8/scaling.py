@@ -48,7 +48,7 @@ def scaling(ratio: npt.NDArray[np.float64], largest: int, limit: int) -> Scaling
     """The scaling nearest to `ratio`.
 
     Args:
-        ratio: (n_out,) what one unit of each sum is worth in steps of its output's grid, 0 for a constant one.
+        ratio: (n_out,) what a unit of each sum is worth in steps of its output's grid, 0 for a constant one.
         largest: no sum is larger.
         limit: the largest symbol.
 
