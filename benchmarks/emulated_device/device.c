@@ -19,17 +19,55 @@
 /* Looks at the serial port before a sample is given up: seconds of an emulator. */
 enum { PATIENCE = 100000000 };
 
+enum { BY_TAIL = 3 }; /* beside the sources of a device's own verdicts */
+
 /* What is written for each sample, little-endian. */
-typedef struct {
+static struct {
     uint16_t label;
-    uint16_t source; /* of the verdict; BY_TAIL */
+    uint16_t source;
     uint32_t bytes_out;
     uint32_t bytes_in;
 } told;
 
-enum { BY_TAIL = 3 };
+static union {
+    @prefix@_input values[@PREFIX@_N_INPUTS];
+    uint32_t aligned;
+} sample;
+enum { SAMPLE_BYTES = @PREFIX@_N_RAW * sizeof(@prefix@_input) };
 
-static told now;
+uint8_t coded[@PREFIX@_MAX_CODED_BYTES];
+
+/* The device's own verdict on the sample; how many coded bytes are to be sent, 0 where the verdict stands. */
+static uint16_t judged(void)
+{
+    uint16_t n_coded = 0;
+#if MODE != REMOTE
+    @prefix@_feature features[@PREFIX@_N_FEATURES];
+    @prefix@_head(sample.values, features);
+#if MODE == LOCAL
+    float scores[@PREFIX@_N_CLASSES];
+    @prefix@_tail(features, scores);
+    for (uint16_t i = 1; i < @PREFIX@_N_CLASSES; i++) {
+        if (scores[i] > scores[told.label]) {
+            told.label = i;
+        }
+    }
+    told.source = OFFRAMP_BY_LOCAL;
+#else
+    bool sure = false;
+#if MODE == SPLIT_EXIT
+    const @prefix@_verdict verdict = @prefix@_exit(features);
+    sure = verdict.sure;
+    told.label = verdict.label;
+    told.source = sure ? OFFRAMP_BY_EXIT : OFFRAMP_BY_FALLBACK;
+#endif
+    if (!sure) {
+        n_coded = @prefix@_encode(features, coded);
+    }
+#endif
+#endif
+    return n_coded;
+}
 
 #ifdef TALKS
 static const offramp_identity identity = {@PREFIX@_HEAD_DIGEST, @PREFIX@_CODEC_DIGEST, @PREFIX@_CODEC, "emulated"};
@@ -39,16 +77,19 @@ static void put(void *context, uint8_t byte)
 {
     (void)context;
     serial_write(&byte, 1);
-    now.bytes_out++;
+    told.bytes_out++;
 }
 
 /* The next event of the line that matters; OFFRAMP_NOTHING when patience ends. */
-static offramp_event await(offramp_reply *reply)
+static offramp_event next_event(offramp_reply *reply)
 {
     for (uint32_t looks = 0; looks < PATIENCE; looks++) {
         if (serial_ready()) {
             const offramp_event event = offramp_serial_feed(&line, serial_read(), reply);
-            now.bytes_in++;
+            told.bytes_in++;
+            if (event == OFFRAMP_WELCOME) { /* may be said twice, to a first hello and to one that was asked for */
+                told.bytes_in = 0;
+            }
             if (event != OFFRAMP_NOTHING) {
                 return event;
             }
@@ -57,118 +98,75 @@ static offramp_event await(offramp_reply *reply)
     return OFFRAMP_NOTHING;
 }
 
-static bool become_welcome(void)
+static bool greeted(void)
 {
     offramp_reply reply = {0, 0, 0, 0};
+    offramp_event event;
     offramp_serial_begin(&line, &identity, put, NULL);
-    for (;;) {
-        const offramp_event event = await(&reply);
-        if (event == OFFRAMP_WELCOME) {
-            return true;
-        }
-        if (event == OFFRAMP_NOTHING || (event == OFFRAMP_REFUSED && reply.why == OFFRAMP_OTHER_HEAD)) {
-            return false;
-        }
-    }
+    do {
+        event = next_event(&reply);
+    } while (event == OFFRAMP_REFUSED && reply.why == OFFRAMP_SAY_HELLO);
+    return event == OFFRAMP_WELCOME;
 }
 
-/* Whether the tail has said what this sample is. */
-static bool is_answered(uint16_t sequence)
+static bool sent(uint16_t sequence, uint16_t n_coded)
+{
+    if (MODE == REMOTE) {
+        return offramp_serial_sample(&line, sequence, sample.values, SAMPLE_BYTES);
+    }
+    return n_coded > 0 && offramp_serial_offload(&line, sequence, coded, n_coded);
+}
+
+/* Takes the tail's answer for its own, unless there is none. */
+static void heed(uint16_t sequence)
 {
     offramp_reply reply = {0, 0, 0, 0};
     offramp_event event;
     do {
-        event = await(&reply);
-        if (event == OFFRAMP_WELCOME) { /* said twice: to a hello of its own, and to one that it was asked for */
-            now.bytes_in = 0;
-        }
+        event = next_event(&reply);
     } while (event == OFFRAMP_WELCOME || (event != OFFRAMP_NOTHING && reply.sequence != sequence));
-    if (event != OFFRAMP_ANSWER) {
-        return false;
+    if (event == OFFRAMP_ANSWER) {
+        told.label = reply.label;
+        told.source = BY_TAIL;
+    } else if (MODE == REMOTE || MODE == SPLIT) {
+        harness_exit(1); /* there is no exit whose verdict could stand */
     }
-    now.label = reply.label;
-    now.source = BY_TAIL;
-    return true;
-}
-
-#endif
-
-#if MODE == LOCAL
-static uint16_t largest(const float scores[@PREFIX@_N_CLASSES])
-{
-    uint16_t best = 0;
-    for (uint16_t i = 1; i < @PREFIX@_N_CLASSES; i++) {
-        if (scores[i] > scores[best]) {
-            best = i;
-        }
-    }
-    return best;
 }
 #endif
 
-/* Two intervals are counted for each sample: the network, and the frame around what it sends. */
+/* Two intervals are counted for each sample: the network, and the frame around what is sent of it. */
 int main(void)
 {
-    static union {
-        @prefix@_input values[@PREFIX@_N_INPUTS];
-        uint32_t aligned;
-    } sample;
-    const size_t n_bytes = @PREFIX@_N_RAW * sizeof *sample.values;
     uint16_t sequence = 0;
 #ifdef TALKS
-    if (!become_welcome()) {
+    if (!greeted()) {
         return 1;
     }
 #endif
-    while (harness_read(sample.values, n_bytes) == n_bytes) {
-        bool sent = false;
+    while (harness_read(sample.values, SAMPLE_BYTES) == SAMPLE_BYTES) {
+        uint16_t n_coded;
         sequence = sequence == 65535 ? 1 : (uint16_t)(sequence + 1);
-        memset(&now, 0, sizeof now);
+        memset(&told, 0, sizeof told);
         harness_start();
-#if MODE == REMOTE
+        n_coded = judged();
         harness_stop();
         harness_start();
-        sent = offramp_serial_sample(&line, sequence, sample.values, (uint16_t)n_bytes);
+#ifdef TALKS
+        const bool asked = sent(sequence, n_coded);
         harness_stop();
+        if (asked) {
+            heed(sequence);
+        }
 #else
-        @prefix@_feature features[@PREFIX@_N_FEATURES];
-        @prefix@_head(sample.values, features);
-#if MODE == LOCAL
-        float scores[@PREFIX@_N_CLASSES];
-        @prefix@_tail(features, scores);
-        now.label = largest(scores);
-        now.source = OFFRAMP_BY_LOCAL;
         harness_stop();
-        harness_start();
-        harness_stop();
-#else
-        uint8_t coded[@PREFIX@_MAX_CODED_BYTES];
-        uint16_t n_coded = 0;
-        const bool asks_exit = MODE == SPLIT_EXIT;
-        @prefix@_verdict verdict = {0, false, 0};
-        if (asks_exit) {
-            verdict = @prefix@_exit(features);
-        }
-        now.label = verdict.label;
-        now.source = verdict.sure ? OFFRAMP_BY_EXIT : OFFRAMP_BY_FALLBACK;
-        if (!verdict.sure) {
-            n_coded = @prefix@_encode(features, coded);
-        }
-        harness_stop();
-        harness_start();
-        sent = !verdict.sure && offramp_serial_offload(&line, sequence, coded, n_coded);
-        harness_stop();
+        (void)n_coded;
 #endif
-#endif
-        if (sent && !is_answered(sequence) && MODE != SPLIT_EXIT) {
-            return 1; /* no exit whose verdict could stand */
-        }
 #ifdef TELL
-        if (now.source != BY_TAIL && !offramp_serial_verdict(&line, sequence, now.label, (uint8_t)now.source)) {
-            return 1;
+        if (told.source != BY_TAIL) {
+            offramp_serial_verdict(&line, sequence, told.label, (uint8_t)told.source);
         }
 #endif
-        harness_write(&now, sizeof now);
+        harness_write(&told, sizeof told);
     }
     return 0;
 }

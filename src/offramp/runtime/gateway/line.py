@@ -104,7 +104,10 @@ class SerialLine:
     def close(self) -> None:
         """Closes the port; closing twice is fine."""
         with self._lock:
+            held = getattr(self._port, "_socket", None)
             self._port.close()
+            if held is not None:  # which pyserial 3.5 leaves open where the other side has gone first
+                held.close()
 
 
 def _check(url: str) -> None:
