@@ -23,6 +23,7 @@ from offramp.cli.search import search
 from offramp.cli.search_evidence import search_evidence
 from offramp.cli.serve import serve
 from offramp.cli.train import train
+from offramp.cli.verify import verify
 
 app = typer.Typer(
     name="offramp",
@@ -49,6 +50,7 @@ for command in (
     search,
     search_evidence,
     payload,
+    verify,
 ):
     app.command()(command)
 app.add_typer(export, name="export")

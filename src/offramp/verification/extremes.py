@@ -1,4 +1,4 @@
-"""Samples at the edges of what exported code can be given: where roundings, carries and sums go wrong first."""
+"""Samples at the edges: where roundings, carries and sums go wrong first."""
 
 from __future__ import annotations
 

@@ -13,34 +13,56 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp.export.c import Program, header, source
-from offramp.targets import Target, build
+from offramp.targets import Program as Built
+from offramp.targets import Run, Target, build, sizes
 from offramp.verification.reference import Expected
 
 Array = npt.NDArray[Any]
 
 SMALL_RAM_BYTES = 4096  # with so little there is no buffer for a sample that is pushed value by value
 
+# Reads, writes and counts, as every program under test does.
+_EMPTY = """\
+#include "harness.h"
+int main(void)
+{
+    unsigned char value;
+    while (harness_read(&value, 1) == 1) {
+        harness_start();
+        harness_stop();
+        harness_write(&value, 1);
+    }
+    return 0;
+}
+"""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Rung:
-    """What one processor made of n samples.
+    """What one processor made of samples.
 
     Args:
+        name: of the target.
+        images: samples.
         activations_compared: numbers: activations, scores, verdicts, coded bytes, of all samples.
         mismatches: those that differ.
-        counts: mean and most of the target's unit a sample, head and exit; None where nothing is counted.
-        stack_bytes: how deep it went; None where that is not measured.
+        flash_bytes: of the program beyond one that reads and writes alone; None natively.
+        ram_bytes: variables beyond those of that one, the caller's arrays among them, and the stack that was
+            seen in use; None where that is not measured.
+        unit: instructions or cycles; "" where nothing is counted.
+        mean, most: of it for a sample, from the sample to the verdict.
     """
 
-    target: str
+    name: str
     images: int
     activations_compared: int
     mismatches: int
-    unit: str
-    mean: float | None
-    most: int | None
-    stack_bytes: int | None
-    seconds: float
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
+    unit: str = ""
+    mean: float | None = None
+    most: int | None = None
+    seconds: float = 0.0
 
 
 def verify(
@@ -53,20 +75,21 @@ def verify(
     n_counted: int = 1000,
     defines: tuple[str, ...] = (),
     optimise: str = "-O2",
-    timeout_s: float = 600,
+    timeout_s: float = 1800,
 ) -> Rung:
     """The program on a target beside what is expected of it.
 
     Args:
         samples: raw, (n, *shape).
-        pushed: value by value, without a buffer for a sample.
-        n_counted: how many of the samples are counted, without tracing.
+        pushed: value by value; where RAM is small, without a buffer for a sample.
+        n_counted: how many of the samples are counted, without tracing; with 0 nothing is weighed either.
         defines: of the compiler, such as OFFRAMP_SCALAR.
 
     Raises:
         MissingDependencyError, ToolchainError, TooLargeError: as `targets.build` and `Program.run`.
     """
     started = time.perf_counter()
+    weighed: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="offramp-") as name:
         folder = Path(name)
         write_device(program, folder)
@@ -74,8 +97,9 @@ def verify(
         if not pushed or target.ram_bytes == 0 or target.ram_bytes > SMALL_RAM_BYTES:
             modes = (*modes, "BUFFERED")
         modes = (*modes, *(["WITH_TAIL"] if "tail" in program.parts else []))
-        made = [
-            build(
+
+        def made(mode: str, *own: str) -> Built:
+            return build(
                 target,
                 [folder / "device.c", folder / f"{program.prefix}.c"],
                 folder=folder / mode,
@@ -83,28 +107,42 @@ def verify(
                 defines=(*modes, *own),
                 optimise=optimise,
             )
-            for mode, own in (("traced", ("OFFRAMP_TRACE",)), ("counted", ()))
-        ]
-        traced, counted = made
-        data = np.ascontiguousarray(samples).tobytes()
-        wanted = expected.traced
-        found = _read(traced.run(data, timeout_s=timeout_s).output, wanted.dtype)
-        mismatches = _differences(found, wanted)
-        few = samples[:n_counted]
-        run = counted.run(np.ascontiguousarray(few).tobytes(), timeout_s=timeout_s)
-        mismatches += _differences(_read(run.output, expected.verdict.dtype), expected.verdict[: len(few)])
-    counts = run.counts
+
+        traced = made("traced", "OFFRAMP_TRACE").run(_bytes(samples), timeout_s=timeout_s)
+        mismatches = _differences(traced.output, expected.traced)
+        if n_counted > 0:
+            counted = made("counted")
+            run = counted.run(_bytes(samples[:n_counted]), timeout_s=timeout_s)
+            mismatches += _differences(run.output, expected.verdict[:n_counted])
+            weighed = _weighed(counted, run, optimise)
     return Rung(
-        target=target.name,
+        name=target.name,
         images=len(samples),
         activations_compared=expected.n_activations,
         mismatches=mismatches,
-        unit=target.unit,
-        mean=None if counts is None else counts.mean,
-        most=None if counts is None else counts.maximum,
-        stack_bytes=run.stack_bytes,
         seconds=time.perf_counter() - started,
+        **weighed,
     )
+
+
+def _weighed(counted: Built, run: Run, optimise: str) -> dict[str, Any]:
+    """What the program takes beyond an empty one, and what a sample costs."""
+    target, counts = counted.target, run.counts
+    if counts is None:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="offramp-") as name:
+        source = Path(name) / "empty.c"
+        source.write_text(_EMPTY, encoding="utf-8")
+        empty = sizes(build(target, [source], folder=Path(name), optimise=optimise))
+    taken = sizes(counted)
+    variables = taken.ram_bytes - empty.ram_bytes
+    return {
+        "flash_bytes": taken.flash_bytes - empty.flash_bytes,
+        "ram_bytes": None if run.stack_bytes is None else variables + run.stack_bytes,
+        "unit": target.unit,
+        "mean": counts.mean,
+        "most": counts.maximum,
+    }
 
 
 def write_device(program: Program, folder: Path) -> None:
@@ -116,15 +154,19 @@ def write_device(program: Program, folder: Path) -> None:
     (folder / "device.c").write_text(text, encoding="utf-8")
 
 
-def _read(output: bytes, dtype: Any) -> Array:
-    """Whole records of the output; what was not written counts as different."""
-    return np.frombuffer(output[: len(output) // dtype.itemsize * dtype.itemsize], dtype)
+def _bytes(samples: Array) -> bytes:
+    return np.ascontiguousarray(samples).tobytes()
 
 
-def _differences(found: Array, wanted: Array) -> int:
-    """How many numbers differ, or are missing."""
+def _differences(output: bytes, wanted: Array) -> int:
+    """How many numbers differ, or were not written."""
+    whole = output[: len(output) // wanted.itemsize * wanted.itemsize]
+    return _different(np.frombuffer(whole, wanted.dtype), wanted)
+
+
+def _different(found: Array, wanted: Array) -> int:
     if wanted.dtype.names:
-        return sum(_differences(found[name], wanted[name]) for name in wanted.dtype.names)
+        return sum(_different(found[name], wanted[name]) for name in wanted.dtype.names)
     n = min(len(found), len(wanted))
     bits = [np.ascontiguousarray(array[:n]).view(f"u{array.dtype.itemsize}") for array in (found, wanted)]
     return int((bits[0] != bits[1]).sum()) + (wanted.size - wanted[:n].size) + (found.size - found[:n].size)

@@ -1,10 +1,10 @@
-"""The table of cases: every index encoding, codec, criterion and kind of sample, in integers and in float32."""
+"""The table of cases: every index encoding, codec, criterion and kind of sample."""
 
 from __future__ import annotations
 
 from offramp.bundle import Preprocessing
-from offramp.experiments.verified.networks import Case, Junction
 from offramp.exits import NEVER, ExitRule
+from offramp.experiments.verified.networks import Case, Junction
 
 BYTES = Preprocessing((8, 8), "uint8", scale=1 / 255)
 PADDED = Preprocessing((60,), "uint8", scale=1 / 255, offset=30, pad_to=64)
@@ -29,8 +29,8 @@ SAME = Junction(n_out=24, out_degree=1, pattern="same", bias=False)
 DEEP_EXIT = (Junction(n_out=8), Junction(n_out=5))
 
 
-def _blocks(n_out: int, out_degree: int, r: int, c: int, **more: bool) -> Junction:
-    return Junction(n_out=n_out, out_degree=out_degree, block=(r, c), **more)
+def _blocks(n_out: int, out_degree: int, r: int, c: int, *, relu: bool = True) -> Junction:
+    return Junction(n_out=n_out, out_degree=out_degree, block=(r, c), relu=relu)
 
 
 def _affine(n_out: int, out_degree: int, r: int = 1, c: int = 1) -> Junction:
@@ -206,7 +206,7 @@ CASES: tuple[Case, ...] = (
     ),
 )
 
-# Sums that come near 2^31; it takes as many inputs as 16 bits can number, which not every processor has room for.
+# Sums that come near 2^31; it takes as many inputs as 16 bits can number.
 LARGEST = Case(
     name="largest",
     head=(Junction(n_out=2, bias=False, largest=True),),

@@ -1,4 +1,4 @@
-"""Small networks of every kind that exported C can be, with weights of chance: they are for bits, not for answers."""
+"""Small networks of every kind that exported C can be; their weights are chance."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from offramp.plan.judgement.fitted_grids import fitted_grids
 from offramp.runtime import edge_scores
 
 Array = npt.NDArray[Any]
+RULE = ExitRule(0.6)
 N_FITTED = 64  # samples that grids and codecs are fitted to
 
 
@@ -61,7 +62,7 @@ class Case:
     tail: bool = False
     preprocessing: Preprocessing
     codec: str = "int8"
-    rule: ExitRule = ExitRule(0.6)
+    rule: ExitRule = RULE
     numbers: Numbers = "int8"
     kind: Kind = "u8"
     streaming: bool = False
