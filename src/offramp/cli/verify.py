@@ -40,8 +40,8 @@ def verify(
         typer.Argument(
             metavar="[BUNDLE]",
             help="The folder that offramp train wrote.",
-            show_default="one for MNIST, or where that is not at hand for digits, trained first; and the table"
-            " of cases",
+            show_default="one trained first, for MNIST, or where that is not at hand for digits; and the"
+            " table of cases",
         ),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="Only the form in integers.")] = False,
