@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find native -type f)
 
-.PHONY: help install demo test lint bench reproduce certify compare search-evidence system payload chaos fuzz docs clean
+.PHONY: help install demo test lint bench reproduce certify compare search-evidence system payload chaos fuzz verify-export docs clean
 
 help:
 	@echo "make demo             train dense and sparse split networks on digits and send the test set over a slow link"
@@ -19,6 +19,7 @@ help:
 	@echo "make system           the demo on MNIST: sparse against dense networks of equal accuracy; writes docs/results/system.md"
 	@echo "make payload          bytes a sample on the wire and what they cost, MNIST, 5 seeds; writes docs/results/payload.md"
 	@echo "make chaos            100 kills of device and server on the worst of links, two minutes; writes chaos.json"
+	@echo "make verify-export    exported C beside its reference, bit for bit, on emulated processors; writes verify-export.json"
 	@echo "make fuzz             a minute of hostile bytes for every codec's decoder and the reader of requests"
 	@echo "make docs             write docs/cli.md anew from --help"
 	@echo "make install          into .venv; then .venv/bin/offramp --help"
@@ -74,6 +75,9 @@ payload: install
 
 chaos: install
 	$(BIN)/python -m benchmarks.chaos --json chaos.json --markdown docs/results/chaos.md
+
+verify-export: install
+	$(BIN)/offramp verify --json-file verify-export.json --markdown docs/results/verify-export.md
 
 fuzz: install
 	$(BIN)/python tools/fuzz_codecs.py --seconds 60

@@ -50,6 +50,10 @@ PUBLIC = {
         Beside FACTOR Find FoundRun Network OUTCOMES RowFound SearchTold choose findings gather_found
         network_table read_reproduced row_table told train_found write_found write_found_page
     """,
+    "experiments.verified": """
+        CASES Case Form Held Junction LARGEST Verified chance_samples findings forms_of forms_of_cases
+        forms_table main_table network program_of tools_of verified write_verified write_verified_page
+    """,
     "int8": """
         FARTHEST Inputs IntegerDevice IntegerJunction IntegerRule NEVER_SURE Scaling Trace Values
         integer_junctions run scaling steps_of
@@ -105,6 +109,7 @@ PUBLIC = {
         Counts Object Program Run Sizes Stack Symbol TARGETS Target build check_fits_chip compile_object
         missing sizes stack
     """,
+    "verification": "Expected Rung Skipped Step climb expected extremes verify",
     "wire": """
         EdgeReport FLEET_SERVICE InferRequest InferResponse LATENCY_BOUNDS_S MAX_ERROR_CHARACTERS MAX_EXITS
         MAX_REPORT_BYTES ModelMetadata ModelQuery NAME_PATTERN Parameter SERVICE ServerMetadata Tensor

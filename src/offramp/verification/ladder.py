@@ -14,12 +14,14 @@ import numpy.typing as npt
 
 from offramp.export.c import Program, header, source
 from offramp.targets import Program as Built
-from offramp.targets import Run, Target, build, sizes
+from offramp.targets import Run, Target, build, check_fits_chip, compile_object, sizes, stack
 from offramp.verification.reference import Expected
 
 Array = npt.NDArray[Any]
 
 SMALL_RAM_BYTES = 4096  # with so little there is no buffer for a sample that is pushed value by value
+
+_LIBRARY_STACK = 32  # what functions of the C library take at most, such as a product of floats
 
 # Reads, writes and counts, as every program under test does.
 _EMPTY = """\
@@ -99,14 +101,26 @@ def verify(
         modes = (*modes, *(["WITH_TAIL"] if "tail" in program.parts else []))
 
         def made(mode: str, *own: str) -> Built:
-            return build(
+            sources, defines = [folder / "device.c", folder / f"{program.prefix}.c"], (*modes, *own)
+            built = build(
                 target,
-                [folder / "device.c", folder / f"{program.prefix}.c"],
+                sources,
                 folder=folder / mode,
                 include=[folder],
-                defines=(*modes, *own),
+                defines=defines,
                 optimise=optimise,
             )
+            if (
+                target.emulator and target.memory is None
+            ):  # the chip's own memory, so little that it may not do
+                main, code = (
+                    compile_object(target, one, include=[folder], defines=defines, optimise=optimise)
+                    for one in sources
+                )
+                deepest = max(stack(code, f"{program.prefix}_{name}").n_bytes for name in _entries(program))
+                stack_bytes = stack(main, "main").n_bytes + deepest + _LIBRARY_STACK
+                check_fits_chip(sizes(built), target, stack_bytes=stack_bytes)
+            return built
 
         traced = made("traced", "OFFRAMP_TRACE").run(_bytes(samples), timeout_s=timeout_s)
         mismatches = _differences(traced.output, expected.traced)
@@ -123,6 +137,12 @@ def verify(
         seconds=time.perf_counter() - started,
         **weighed,
     )
+
+
+def _entries(program: Program) -> list[str]:
+    """The functions that a device calls."""
+    made = ["begin", "push", "end"] if program.streamed is not None else []
+    return [*made, "head", "exit", "encode", *(["tail"] if "tail" in program.parts else [])]
 
 
 def _weighed(counted: Built, run: Run, optimise: str) -> dict[str, Any]:
