@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from offramp.bundle import read, write
@@ -141,3 +142,52 @@ def test_evaluate_judges_the_integer_device(cli: Cli, ready: Path, tmp_path: Pat
     assert "offramp evaluate digits8 --int8" in page.read_text("utf-8")
     refused = cli("evaluate", ready, "--int8", "--codecs", "int8").error
     assert refused.startswith("--codecs compares features that a codec rounds; those of --int8 are rounded")
+
+
+def test_fine_tuning_is_told_with_what_it_gains(cli: Cli, own: Path) -> None:
+    before = read(own)
+    lines = cli("quantise", own, "--fine-tune").out.splitlines()
+    after = read(own)
+    assert after.head_digest != before.head_digest
+    assert after.quantisation is not None
+    (told,) = (line for line in lines if line.startswith("integers cost"))
+    assert told.endswith(
+        "against float32 before; all parts are new, so device and server both need this bundle"
+    )
+    summary = json.loads(cli("quantise", own, "--json", "--no-fine-tune").out)
+    assert summary["fine_tuned"] is False
+    assert summary["integers"] == summary["without_fine_tuning"]["integers"]
+
+
+def test_what_costs_too_much_is_fine_tuned_and_left_out_where_that_is_no_better(
+    cli: Cli, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offramp.cli.quantisation.BEARABLE", -1)
+    monkeypatch.setattr("offramp.cli.quantisation._BY_CHANCE", -1000)
+    before = read(own)
+    monkeypatch.setattr("offramp.system.quantising.finetuned", lambda network, *_, **__: network)
+    lines = cli("quantise", own).out.splitlines()
+    assert read(own).head_digest == before.head_digest
+    assert any(line.endswith("against float32 before; so nothing is fine-tuned") for line in lines)
+
+
+def test_without_torch_or_training_data_it_says_what_is_in_the_way(
+    cli: Cli, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offramp.cli.quantisation.BEARABLE", -1)
+    monkeypatch.setattr("offramp.cli.quantisation._BY_CHANCE", -1000)
+    monkeypatch.setattr("offramp.cli.quantise.find_spec", lambda name: None)
+    out = cli("quantise", own).out
+    assert "points of exit or tail; fine-tuning may help, but it takes pip install 'offramp[train]'" in out
+    x, y = load("digits", seed=0).split("test")
+    np.savez(tmp_path / "new.npz", x=x, y=y.astype(str))
+    out = cli("quantise", own, "--data", tmp_path / "new.npz").out
+    assert "fine-tuning may help, but the samples of the training are not at hand" in out
+    refused = cli("quantise", own, "--data", tmp_path / "new.npz", "--fine-tune").error
+    assert refused.startswith("--fine-tune takes the samples that bundle 'digits' was trained on; all 355")
+
+
+def test_plain_quantising_never_needs_torch(python: Callable[[str], Any], own: Path) -> None:
+    code = f"import sys; from offramp.cli import main; main(['quantise', {str(own)!r}, '--no-fine-tune'])"
+    done = python(f"{code}; assert 'torch' not in sys.modules")
+    assert done.status == 0, done.err

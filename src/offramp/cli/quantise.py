@@ -1,22 +1,22 @@
 """offramp quantise: head, exit and encoder for devices that compute with integers."""
 
-import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offramp.bundle import check_writable, read, write
+from offramp.bundle import Bundle, check_writable, read, write
 from offramp.cli.console import cells_table, print_json, print_line, print_wide
 from offramp.cli.judged_data import Judged, Source
 from offramp.cli.options import BundleFolder, DataDir, JudgedData, Label, Threads
+from offramp.errors import ConfigError
 from offramp.exits import CRITERIA
 from offramp.int8 import IntegerDevice
 
 if TYPE_CHECKING:
-    from offramp.plan.judgement import Evaluation, Goal, Quantised
+    from offramp.plan.judgement import Goal
 
 _AS_FLOAT32 = "as the float32 exit"
 
@@ -50,6 +50,14 @@ def quantise(
             show_default=_AS_FLOAT32,
         ),
     ] = None,
+    fine_tune: Annotated[
+        bool | None,
+        typer.Option(
+            "--fine-tune/--no-fine-tune",
+            help="Train on with rounded weights and activations; all parts are then new.",
+            show_default="where integers cost exit or tail more than 0.2 points",
+        ),
+    ] = None,
     data: JudgedData = None,
     data_dir: DataDir = None,
     label: Label = None,
@@ -66,7 +74,7 @@ def quantise(
     Grids of 8 bits are fitted to what head, exit and encoder give on samples that the
     training has not seen, and the integer exit gets a threshold of its own, certified as
     that of the float32 exit. The float32 parts stay as they are, so one tail serves both
-    kinds of device.
+    kinds of device; only fine-tuning makes new ones. It needs the training data and Torch.
 
     [bold]Examples[/bold]
 
@@ -77,7 +85,8 @@ def quantise(
     target = output or bundle
     replaces = overwrite or output is None
     check_writable(target, overwrite=replaces)
-    from offramp.plan.judgement import evaluated, quantised  # SciPy, which no edge has
+    from offramp.cli.quantisation import Measured, Report  # SciPy, which no edge has
+    from offramp.plan.judgement import evaluated, quantised
 
     goal = _goal(
         risk=risk,
@@ -91,28 +100,51 @@ def quantise(
     network = read(bundle)
     source = Source(data, data_dir, label)
     samples = source.samples(network, "calibration")
-    found = quantised(network, samples.x, samples.y, goal=goal, threads=threads)
-    judged = samples if samples.own is None else source.samples(network, "validation")
-    assert judged.y is not None, "asked for labelled ones"
-    device = IntegerDevice(found.bundle)
-    report = Report(
-        found=found,
-        device=device,
-        fitted_to=samples,
-        judged_on=judged,
-        float32=evaluated(network, judged.x, judged.y, threads=threads),
-        integers=evaluated(device.as_bundle, judged.x, judged.y, int8=True, threads=threads),
-        target=target,
-    )
-    write(found.bundle, target, overwrite=replaces)
+    judged_on = samples if samples.own is None else source.samples(network, "validation")
+    if fine_tune and samples.own is None:
+        raise ConfigError(
+            f"--fine-tune takes the samples that bundle {network.name!r} was trained on; {samples.words} are"
+            " others"
+        )
+
+    def measured(network: Bundle) -> Measured:
+        found = quantised(network, samples.x, samples.y, goal=goal, threads=threads)
+        labels = judged_on.y
+        assert labels is not None, "asked for labelled ones"
+        return Measured(
+            found,
+            float32=evaluated(network, judged_on.x, labels, threads=threads),
+            integers=evaluated(
+                IntegerDevice(found.bundle).as_bundle, judged_on.x, labels, int8=True, threads=threads
+            ),
+        )
+
+    report = Report(measured(network), samples, judged_on, target)
+    if fine_tune or (fine_tune is None and report.wants_fine_tuning):
+        if fine_tune is None and (hindrance := _hindrance(samples)):
+            report = replace(report, hindrance=hindrance)
+        else:
+            from offramp.system.quantising import finetuned
+
+            assert samples.own is not None, "seen to above"
+            tuned = finetuned(network, samples.own, goal=goal, threads=threads)
+            report = replace(report, tuned=measured(tuned), forced=bool(fine_tune))
+    write(report.chosen.found.bundle, target, overwrite=replaces)
     if as_json:
         print_json(report.summary())
         return
-    print_line(f"grids fitted to {samples.words}; judged on {judged.words}")
+    print_line(f"grids fitted to {samples.words}; judged on {judged_on.words}")
     for table in (report.worth(), report.sums()):
         print_wide(cells_table(table), n_keys=1)
     for line in report.lines():
         print_line(line)
+
+
+def _hindrance(samples: Judged) -> str:
+    """Why nothing is fine-tuned, where it would help; empty where nothing is in the way."""
+    if samples.own is None:
+        return "the samples of the training are not at hand"
+    return "" if find_spec("torch") else "it takes pip install 'offramp[train]'"
 
 
 def _goal(**given: Any) -> "Goal | None":
@@ -128,91 +160,3 @@ def _goal(**given: Any) -> "Goal | None":
     check_certifiable(goal.measure, goal.risk, goal.confidence, goal.method, goal.bound)
     check_criterion(goal.criterion)
     return goal
-
-
-@dataclass(frozen=True)
-class Report:
-    """What people and scripts are told."""
-
-    found: "Quantised"
-    device: IntegerDevice
-    fitted_to: Judged
-    judged_on: Judged
-    float32: "Evaluation"
-    integers: "Evaluation"
-    target: Path
-
-    def summary(self) -> dict[str, Any]:
-        """As JSON values."""
-        rule = self.device.quantisation.rule
-        return {
-            "bundle": str(self.target),
-            "fitted_to": self.fitted_to.words,
-            "judged_on": self.judged_on.words,
-            "float32": _values(self.float32),
-            "integers": _values(self.integers),
-            "largest_sums": self.device.largest_sums,
-            "rule": {
-                "criterion": rule.criterion,
-                "threshold": rule.threshold,
-                "temperature": rule.temperature,
-                "level": self.device.rule.threshold_level,
-                "evidence": dict(rule.evidence),
-            },
-        }
-
-    def worth(self) -> list[list[str]]:
-        """Float32 and integers side by side."""
-        names = {
-            "exit_accuracy": "exit right if asked",
-            "tail_accuracy": "tail right if asked",
-            "system_accuracy": "system right",
-            "exit_rate": "exit answers",
-        }
-        ours, theirs = _values(self.integers), _values(self.float32)
-        return [
-            ["", "float32, %", "integers, %", "difference, points"],
-            *(
-                [
-                    words,
-                    f"{100 * theirs[name]:.2f}",
-                    f"{100 * ours[name]:.2f}",
-                    f"{100 * (ours[name] - theirs[name]):+.2f}",
-                ]
-                for name, words in names.items()
-            ),
-        ]
-
-    def sums(self) -> list[list[str]]:
-        """How large sums can become."""
-        return [
-            ["junction", "largest sum", "bits"],
-            *(
-                [f"{name} {number}", f"{largest:,}", str(largest.bit_length() + 1)]
-                for name, sums in self.device.largest_sums.items()
-                for number, largest in enumerate(sums, start=1)
-            ),
-        ]
-
-    def lines(self) -> Iterator[str]:
-        """In words."""
-        rule = self.device.quantisation.rule
-        if self.found.calibration is None:
-            yield (
-                f"the threshold is the best on {self.fitted_to.words}, as that of the float32 exit;"
-                " nothing is guaranteed on others, give --risk to certify one"
-            )
-        else:
-            yield self.found.calibration.certificate.guarantee
-        yield f"it answers at {rule.criterion} {rule.threshold:.4g}, temperature {rule.temperature:.3g}"
-        yield f"written to {self.target}; next: offramp export c {shlex.quote(str(self.target))}"
-
-
-def _values(found: "Evaluation") -> dict[str, float]:
-    (exit,) = found.exits
-    return {
-        "exit_accuracy": exit.accuracy.value,
-        "tail_accuracy": found.tail_accuracy.value,
-        "system_accuracy": found.system_accuracy.value,
-        "exit_rate": found.exit_rate.value,
-    }

@@ -15,7 +15,7 @@ from offramp.errors import ConfigError
 from offramp.int8.junction import IntegerJunction
 from offramp.int8.scaling import TOP, scaling
 
-LARGEST = 127  # of the weights
+LARGEST_WEIGHT = 127
 _BIAS_BITS = 24  # what a bias may take of an accumulator's 31
 
 Wide = npt.NDArray[np.float64]
@@ -157,5 +157,5 @@ def _real(part: Part, step: Step, reads: Values) -> tuple[Wide, Wide]:
 def _unit(weight: Wide, bias: Wide) -> Wide:
     """What a unit of each output's sums is worth (n_out,): weights use all of int8, biases fit."""
     largest = np.abs(weight).max(axis=(1, 2)).reshape(-1)
-    unit = np.maximum(largest / LARGEST, np.abs(bias) / 2.0**_BIAS_BITS)
+    unit = np.maximum(largest / LARGEST_WEIGHT, np.abs(bias) / 2.0**_BIAS_BITS)
     return np.where(unit > 0, unit, 1.0)

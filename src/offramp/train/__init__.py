@@ -3,6 +3,7 @@
 from offramp.train.distil import Distillation
 from offramp.train.evaluate import Accuracies, evaluate
 from offramp.train.finetune import Finetuned, finetune_for_codec
+from offramp.train.finetune_integers import finetune_for_integers
 from offramp.train.fit import fit
 from offramp.train.history import Epoch, History
 from offramp.train.initialise import initialise
@@ -32,6 +33,7 @@ __all__ = [
     "evaluate",
     "expected_s",
     "finetune_for_codec",
+    "finetune_for_integers",
     "fit",
     "fit_each",
     "fit_many",

@@ -12,7 +12,7 @@ from offramp.plan.judgement.judged import (
     verdicts_of,
     with_rules,
 )
-from offramp.plan.judgement.quantised import Goal, Quantised, quantised
+from offramp.plan.judgement.quantised import Goal, Quantised, quantised, settled
 from offramp.plan.judgement.shares import Share, difference, share
 from offramp.plan.judgement.sweep import Sweep, sweep
 
@@ -35,6 +35,7 @@ __all__ = [
     "outcomes_of",
     "quantised",
     "rules_of",
+    "settled",
     "share",
     "sweep",
     "verdicts",

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from offramp.bundle import Bundle, Part, Quantisation
 from offramp.codec import Grid, GriddedCodec, fit_grid
 from offramp.errors import ConfigError
-from offramp.exits import NEVER, ExitRule
 from offramp.int8 import steps_of
 from offramp.runtime import Network
 from offramp.runtime.network import FloatArray
@@ -20,7 +19,7 @@ _AT_ONCE = 4096  # samples; bounds the memory of preprocessed inputs
 
 
 def fitted_grids(bundle: Bundle, samples: npt.NDArray[Any], *, threads: int = 1) -> Quantisation:
-    """The grids with the least squared error on what the float32 device computes; no exit answers yet.
+    """The grids with the least squared error on what the float32 device computes; the rule is still its own.
 
     Args:
         bundle: with head, exit and, where the network has one, encoder.
@@ -47,7 +46,7 @@ def fitted_grids(bundle: Bundle, samples: npt.NDArray[Any], *, threads: int = 1)
     if isinstance(bundle.codec, GriddedCodec):  # it has the grid of what is sent
         sender = "encoder" if bundle.encoder_digest else "head"
         grids[sender] = grids[sender][:-1]
-    return Quantisation(input, grids, ExitRule(NEVER))
+    return Quantisation(input, grids, bundle.exit_rule)
 
 
 def _of_part(

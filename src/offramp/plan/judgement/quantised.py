@@ -87,36 +87,46 @@ def quantised(
             part that is not here.
         DataError, InputError: as `calibrated`; no labels.
     """
-    goal = goal or Goal.of(bundle.exit_rule)
     device = IntegerDevice(bundle, fitted_grids(bundle, samples, threads=threads))
-    calibration = None
-    if goal is None:
-        rule = _empirical(bundle.exit_rule, device, samples, labels, threads=threads)
-    else:
-        calibration = calibrated(
-            device.as_bundle, samples, labels, **asdict(goal), int8=True, threads=threads
-        )
-        rule = calibration.bundle.exit_rule
+    rule, calibration = settled(device.as_bundle, samples, labels, goal=goal, int8=True, threads=threads)
     known = None if labels is None else np.asarray(labels)
     evidence: Mapping[str, object] = {"n": len(samples), "data_digest": samples_digest(samples, known)}
     quantisation = replace(device.quantisation, rule=rule, evidence=evidence)
     return Quantised(replace(bundle, quantisation=quantisation), calibration)
 
 
-def _empirical(
-    rule: ExitRule,
-    device: IntegerDevice,
+def settled(
+    bundle: Bundle,
     samples: npt.NDArray[Any],
-    labels: npt.ArrayLike | None,
+    labels: npt.ArrayLike | None = None,
     *,
-    threads: int,
-) -> ExitRule:
-    """The rule with the threshold that would have been best on these samples, as training chooses it."""
-    bundle = replace(device.as_bundle, exit_rule=rule)
+    goal: Goal | None = None,
+    int8: bool = False,
+    threads: int = 1,
+) -> tuple[ExitRule, Calibration | None]:
+    """The rule of the exit for a network that has changed, by the standard that it was chosen by before.
+
+    Args:
+        bundle: without inner exits; its exit's rule tells the standard.
+        samples, labels: calibration samples.
+        goal: the standard instead.
+        int8: as in `judged`.
+
+    Returns:
+        The rule, and where it is certified the calibration; an empirical threshold is the best on the
+        samples, as in training.
+
+    Raises:
+        ConfigError, DataError, InputError: as `calibrated`.
+    """
+    rule = bundle.exit_rule
+    if goal := goal or Goal.of(rule):
+        found = calibrated(bundle, samples, labels, **asdict(goal), int8=int8, threads=threads)
+        return found.bundle.exit_rule, found
     drop = rule.evidence.get("max_accuracy_drop")
     threshold, evidence = empirical_threshold(
-        judged(bundle, samples, labels, int8=True, threads=threads),
+        judged(bundle, samples, labels, int8=int8, threads=threads),
         max_accuracy_drop=drop if isinstance(drop, float) else MAX_ACCURACY_DROP,
     )
     evidence["data_digest"] = samples_digest(samples, None if labels is None else np.asarray(labels))
-    return replace(rule, threshold=threshold, profile=None, evidence=evidence)
+    return replace(rule, threshold=threshold, profile=None, evidence=evidence), None
