@@ -27,8 +27,13 @@ def inputs(bundle, raw):
         high = f32(f32(low) + f32(f32(255) * f32(step)))
         inside = [min(max(value, f32(low)), high) for value in values]
         symbols = [min(int(np.rint(f32(f32(x - f32(low)) / f32(step)))), 255) for x in inside]
+<<<<<<< HEAD
         used, padding = rules.n_values, len(symbols) - rules.n_values
         return symbols, [low] * used + [0.0] * padding, [step] * used + [0.0] * padding
+=======
+        padding = [0.0] * (rules.n_features - rules.n_values)
+        return symbols, [low] * rules.n_values + padding, [step] * rules.n_values + padding
+>>>>>>> df12157 (int8: an edge in integers computes each sample in 76 us instead of 126)
     pool, symbols = rules.pool, []
     if pool == 1:
         symbols = [int(byte) for byte in raw.reshape(-1)]
@@ -78,7 +83,10 @@ def junction(part, place, symbols, low, step, grid):
         sums.append(nearest(moved, unit) + sum(products))
     if grid is None:
         return sums, units[0]
-    ratios = [unit / own for unit, own in zip(units, grid.step, strict=True)]
+    ratios = [
+        unit / own if any(row[1]) or row[2] else 0.0
+        for unit, own, row in zip(units, grid.step, rows, strict=True)
+    ]
     e = math.frexp(max(ratios))[1]
     lift = max(0, e + 1)
     shift = min(47, 16 - (e - lift))

@@ -13,10 +13,12 @@ from offramp.codec import stacked
 from offramp.errors import ConfigError
 from offramp.exits import NEVER, ExitRule
 from offramp.int8 import IntegerDevice
+from offramp.plan.judgement.fitted_grids import fitted_grids
 from offramp.runtime import Edge, Network, scores_of, server_scores
 from offramp.runtime.answer import Answers
 from offramp.runtime.device import Device
 from offramp.runtime.offload import Offloads
+from offramp.runtime.refining import RefiningEdge
 
 ASKING = ExitRule(NEVER)
 
@@ -81,8 +83,6 @@ def test_integers_and_floats_ask_one_running_tail(host):
 @pytest.fixture
 def quantised(bundle):
     """The tiny bundle of this folder, which exits at a level in the middle of its samples'."""
-    from offramp.plan.judgement.fitted_grids import fitted_grids
-
     raw = samples_for(bundle.preprocessing, 40)
     made = replace(bundle, quantisation=fitted_grids(bundle, raw))
     confidence = IntegerDevice(made).rule.confidence(IntegerDevice(made).trace(raw).scores)
@@ -124,10 +124,28 @@ def test_where_no_tail_answers_the_integer_exit_does(quantised, dead):
         assert answers[0].n_macs == quantised.head.n_macs + quantised.exit.n_macs
 
 
-def test_a_bundle_that_is_not_quantised_is_refused(bundle, quantised, workshop):
+def test_a_refining_edge_computes_with_integers_too(quantised, host):
+    raw, device = samples_for(quantised.preprocessing, 20), IntegerDevice(quantised)
+    trace = device.trace(raw)
+    sure, confidence = device.rule.sure(trace.scores), device.rule.confidence(trace.scores)
+    wanted = server_scores(quantised, device.values(trace.sent))[1].argmax(axis=1)
+    with RefiningEdge(quantised, tail=host(quantised), int8=True) as edge:
+        answers = [edge.infer(sample, id=str(row)) for row, sample in enumerate(raw)]
+        refined = {}
+        for one in edge.refinements(timeout_s=20):
+            refined[int(one.id)] = one.label
+            if len(refined) == (~sure).sum():
+                break
+    assert [answer.source for answer in answers] == ["exit" if one else "provisional" for one in sure]
+    assert [answer.confidence for answer in answers] == confidence.tolist()
+    assert refined == {row: wanted[row] for row in np.flatnonzero(~sure).tolist()}
+
+
+def test_a_bundle_that_is_not_quantised_is_refused(bundle, workshop):
     with pytest.raises(ConfigError, match="'tiny' is not quantised; run: offramp quantise"):
         Edge(bundle, mode="local", int8=True)
     inner = workshop.bundle_with_inner_exits()
     assert isinstance(inner.inner_exits[0], InnerExit)
+    fitting = fitted_grids(inner, samples_for(inner.preprocessing))
     with pytest.raises(ConfigError, match="has the inner exit exit-head-2; a device in integers knows the"):
-        Edge(replace(inner, quantisation=quantised.quantisation), mode="local", int8=True)
+        Edge(replace(inner, quantisation=fitting), mode="local", int8=True)

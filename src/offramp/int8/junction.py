@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -73,17 +74,21 @@ class IntegerJunction:
 
     def sums(self, symbols: Symbols) -> Integers:
         """(n, n_out) exact sums for symbols (n, n_in)."""
-        blocks, c = len(self.table), self.block[1]
-        # Integers below 2^53 are exact in float64, in whatever order BLAS adds them.
-        weight = self.rows.reshape(blocks, c, self.in_degree).transpose(0, 2, 1).astype(np.float64)
+        inputs, weight = self._operands
         out = np.empty((len(symbols), self.n_out), np.int64)
-        step = max(1, _AT_ONCE // (self.in_degree * blocks))
-        inputs = self.inputs
+        step = max(1, _AT_ONCE // inputs.size)
         for start in range(0, len(symbols), step):
             gathered = symbols[start : start + step, inputs].astype(np.float64)  # (n, n_out/c, in_degree)
             products = np.matmul(gathered.transpose(1, 0, 2), weight)  # (n_out/c, n, c)
             out[start : start + step] = products.transpose(1, 0, 2).reshape(-1, self.n_out)
         return out + self.bias
+
+    @cached_property
+    def _operands(self) -> tuple[Integers, npt.NDArray[np.float64]]:
+        """Inputs of edges, and weights (n_out/c, in_degree, c) in float64, which adds these exactly."""
+        blocks, c = len(self.table), self.block[1]
+        weight = self.rows.reshape(blocks, c, self.in_degree).transpose(0, 2, 1).astype(np.float64)
+        return self.inputs, weight
 
     def __call__(self, symbols: Symbols) -> Symbols | Integers:
         """Symbols (n, n_out) of the next layer, or scores."""

@@ -44,6 +44,7 @@ class IntegerHead:
         self._device = device
         self._head = IntegerNetwork(device.head)
         self._exit = IntegerNetwork(device.exit) if exits else None
+        self._sure_from = device.rule.threshold_level if exits else 0
 
     @property
     def networks(self) -> tuple[IntegerNetwork, ...]:
@@ -56,9 +57,13 @@ class IntegerHead:
         if self._exit is None:
             return Passage((), rows, features, None, None, n_macs, {})
         n_macs += self._exit.n_macs
-        whole = self._exit(features)
-        scores, confidence = self._device.real(whole), self._device.rule.confidence(whole)
-        sure = self._device.rule.sure(whole)
+        whole, rule = self._exit(features), self._device.rule
+        level = rule.level(whole)
+        scores, confidence, sure = (
+            self._device.real(whole),
+            rule.confidence_of(level),
+            level >= self._sure_from,
+        )
         left = Left("exit", rows[sure], scores[sure], confidence[sure], n_macs)
         seen = {"exit": confidence}
         return Passage(

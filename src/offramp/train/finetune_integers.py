@@ -39,8 +39,7 @@ def finetune_for_integers(
     """Train a trained model on, in place, so that head, exit and encoder in integers lose less.
 
     Every weight of these parts is rounded to 8 bits by docs/formats/int8.md, and what each of their junctions
-    gives to a grid, which every epoch fits anew. Tail, biases and the input stay floats. On MNIST, with 4 bits
-    on the wire, training on gained as much without the rounding, within the noise of 5,000 samples.
+    gives to a grid, which every epoch fits anew. Tail, biases and the input stay floats.
 
     Args:
         model: without inner exits.

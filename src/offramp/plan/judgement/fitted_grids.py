@@ -36,8 +36,9 @@ def fitted_grids(bundle: Bundle, samples: npt.NDArray[Any], *, threads: int = 1)
     )
     input = None
     if bundle.preprocessing.dtype != "uint8":
-        # Column after column: every input is among those that candidates are compared on.
-        input = fit_grid(np.ascontiguousarray(x.T).reshape(-1, 1), _BITS)
+        # Column after column: every input is among those that candidates are compared on. None that pads is.
+        values = np.ascontiguousarray(x[:, : bundle.preprocessing.n_values].T)
+        input = fit_grid(values.reshape(-1, 1), _BITS)
     head, features = _of_part("head", bundle.parts.get("head"), x, threads)
     exit, _ = _of_part("exit", bundle.parts.get("exit"), features, threads)
     grids = {"head": head, "exit": exit[:-1]}  # the last ones are scores
