@@ -37,14 +37,10 @@ def verify_onnx(program: Program, expected: Expected, samples: Array) -> Rung:
             mismatches += int((values != wanted).sum())
             compared += wanted.size
     return Rung(
-        target="onnxruntime",
+        name="onnxruntime",
         images=len(samples),
         activations_compared=compared,
         mismatches=mismatches,
-        unit="",
-        mean=None,
-        most=None,
-        stack_bytes=None,
         seconds=time.perf_counter() - started,
     )
 
