@@ -207,6 +207,8 @@ def test_a_silent_tail_keeps_no_device_waiting(
         command = ("gateway", manifest, "--serial", port.url, "--tail", address, "--deadline-s", 0.2)
         with started(*command) as process, port.opened() as wire:
             wire.welcomed(questions.hello)
+            wire.says(Offload(99, questions.rows[0]), questions.hello)  # it has started anew meanwhile
+            assert wire.hears() == Welcome()
             for sequence in range(1, 8):
                 wire.says(Offload(sequence, questions.rows[0]))
             assert [wire.hears() for _ in range(7)] == [
@@ -216,6 +218,7 @@ def test_a_silent_tail_keeps_no_device_waiting(
             _, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "no sample answered" in err
+    assert ", no answer 8, late 1, " in err
 
 
 def test_a_port_that_vanishes_in_a_frame_is_waited_for(

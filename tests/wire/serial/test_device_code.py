@@ -21,6 +21,7 @@ from offramp.wire.serial import (
     Welcome,
     frame_bytes,
 )
+from offramp.wire.serial.stuffing import stuffed, unstuffed
 
 SOURCE = Path(offramp.wire.serial.__file__).parent / "offramp_serial.c"
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-I{SOURCE.parent}")
@@ -152,6 +153,13 @@ def test_damage_costs_a_device_one_reply_and_makes_no_other(device, replies, at,
     _, heard = device.feed(before + hit[:at] + put_in + hit[at + cut :] + after)
     wanted = [words(reply) for reply in replies]
     assert heard in (wanted, [wanted[0], wanted[2]])
+
+
+def test_a_frame_that_is_too_long_is_no_reply_whatever_it_begins_with(device):
+    device.welcomed()
+    reply = unstuffed(frame_bytes(TailAnswer(1, 2, 3)).strip(b"\0"))
+    assert device.feed(b"\0" + stuffed(reply) + b"\0")[1] == ["answer,1,2,3"]
+    assert device.feed(b"\0" + stuffed(reply + b"\7") + b"\0")[1] == []
 
 
 @given(data=st.binary(max_size=400))

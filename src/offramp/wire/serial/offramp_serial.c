@@ -198,7 +198,7 @@ offramp_event offramp_serial_feed(offramp_serial *line, uint8_t byte, offramp_re
             hold(line, 0);
         }
         line->run = (uint8_t)(byte - 1);
-        line->zero = byte <= LONGEST_RUN;
+        line->zero = true; /* not behind a run of 254, but no reply is as long */
     }
     return event;
 }
