@@ -87,9 +87,6 @@ static offramp_event next_event(offramp_reply *reply)
         if (serial_ready()) {
             const offramp_event event = offramp_serial_feed(&line, serial_read(), reply);
             told.bytes_in++;
-            if (event == OFFRAMP_WELCOME) { /* may be said twice, to a first hello and to one that was asked for */
-                told.bytes_in = 0;
-            }
             if (event != OFFRAMP_NOTHING) {
                 return event;
             }
@@ -98,15 +95,24 @@ static offramp_event next_event(offramp_reply *reply)
     return OFFRAMP_NOTHING;
 }
 
+/* A welcome is waited for to each hello, its own and one that it is asked for: a line that is closed with bytes unread
+   may lose what was sent the other way. */
 static bool greeted(void)
 {
     offramp_reply reply = {0, 0, 0, 0};
-    offramp_event event;
+    int awaited = 1;
     offramp_serial_begin(&line, &identity, put, NULL);
-    do {
-        event = next_event(&reply);
-    } while (event == OFFRAMP_REFUSED && reply.why == OFFRAMP_SAY_HELLO);
-    return event == OFFRAMP_WELCOME;
+    while (awaited > 0) {
+        const offramp_event event = next_event(&reply);
+        if (event == OFFRAMP_WELCOME) {
+            awaited--;
+        } else if (event == OFFRAMP_REFUSED && reply.why == OFFRAMP_SAY_HELLO) {
+            awaited++;
+        } else {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool sent(uint16_t sequence, uint16_t n_coded)
@@ -124,7 +130,7 @@ static void heed(uint16_t sequence)
     offramp_event event;
     do {
         event = next_event(&reply);
-    } while (event == OFFRAMP_WELCOME || (event != OFFRAMP_NOTHING && reply.sequence != sequence));
+    } while (event != OFFRAMP_NOTHING && reply.sequence != sequence);
     if (event == OFFRAMP_ANSWER) {
         told.label = reply.label;
         told.source = BY_TAIL;
