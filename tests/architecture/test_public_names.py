@@ -108,7 +108,7 @@ PUBLIC = {
     "export.c": "CJunction Choose Encoding KINDS Kind Numbers Program Shape encodings header program source",
     "export.onnx": "missing_parts onnx_device_model onnx_models onnx_tail_model tensors to_onnx write_onnx",
     "runtime.gateway": "DeviceAnswer Gateway GatewayCounts SerialLine",
-    "verification": "Expected Rung Skipped Step climb expected extremes verify verify_onnx",
+    "verification": "Expected ONNX Rung Skipped Step climb expected extremes verify verify_onnx",
     "wire.serial": """
         Damaged Frame Hello MARK_BYTES NOBODY Offload RawSample Refusal Refused SERIAL_VERSION
         SerialReceiver Strange TailAnswer Verdict Welcome frame_bytes max_body_bytes

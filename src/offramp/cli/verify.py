@@ -26,6 +26,7 @@ from offramp.cli.options import DataDir, JudgedData, Label, ResultsPage
 from offramp.cli.results import check_page, typed
 from offramp.errors import ConfigError
 from offramp.targets import TARGETS
+from offramp.verification import ONNX
 
 if TYPE_CHECKING:
     from offramp.experiments.verified import Form, Verified
@@ -48,7 +49,7 @@ def verify(
     float32: Annotated[bool, typer.Option("--float32", help="Only the form in float32.")] = False,
     target: Annotated[
         list[str] | None,
-        typer.Option(help=f"One of {', '.join(TARGETS)}; may be repeated.", show_default="all"),
+        typer.Option(help=f"One of {', '.join(TARGETS)}, {ONNX}; may be repeated.", show_default="all"),
     ] = None,
     images: Annotated[str, typer.Option(help="Samples for the first form, or all.")] = "all",
     data: JudgedData = None,
@@ -77,7 +78,7 @@ def verify(
       offramp verify m --target cortex-m4 --target atmega328p --images 1000
       offramp verify --json-file verify-export.json
     """
-    names = _targets(target or list(TARGETS))
+    names = _targets(target or [*TARGETS, ONNX])
     most = arguments.count(images, "--images")
     for path in (json_file, markdown):
         if path is not None:
@@ -116,9 +117,10 @@ def verify(
 
 
 def _targets(wanted: Sequence[str]) -> tuple[str, ...]:
-    if unknown := [name for name in wanted if name not in TARGETS]:
-        raise ConfigError(f"unknown target {unknown[0]!r}; use one of {', '.join(TARGETS)}")
-    return tuple(name for name in TARGETS if name in wanted)
+    known = (*TARGETS, ONNX)
+    if unknown := [name for name in wanted if name not in known]:
+        raise ConfigError(f"unknown target {unknown[0]!r}; use one of {', '.join(known)}")
+    return tuple(name for name in known if name in wanted)
 
 
 def _read(bundle: Path, data: str | None, data_dir: Path | None, label: str | None) -> tuple[Bundle, Judged]:

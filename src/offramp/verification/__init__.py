@@ -3,10 +3,11 @@
 from offramp.verification.climb import Skipped, Step, climb
 from offramp.verification.extremes import extremes
 from offramp.verification.ladder import Rung, verify
-from offramp.verification.onnx import verify_onnx
+from offramp.verification.onnx import ONNX, verify_onnx
 from offramp.verification.reference import Expected, expected
 
 __all__ = [
+    "ONNX",
     "Expected",
     "Rung",
     "Skipped",

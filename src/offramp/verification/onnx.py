@@ -15,6 +15,8 @@ from offramp.verification.ladder import Rung
 from offramp.verification.reference import Expected
 
 Array = npt.NDArray[Any]
+
+ONNX = "onnxruntime"  # the rung's name, beside those of targets
 _AT_ONCE = 1000  # samples: all activations of them are in memory
 
 
@@ -37,7 +39,7 @@ def verify_onnx(program: Program, expected: Expected, samples: Array) -> Rung:
             mismatches += int((values != wanted).sum())
             compared += wanted.size
     return Rung(
-        name="onnxruntime",
+        name=ONNX,
         images=len(samples),
         activations_compared=compared,
         mismatches=mismatches,

@@ -17,20 +17,32 @@ from offramp.experiments.verified.networks import Case, chance_samples, program_
 from offramp.export.c import Encoding, Numbers, Program, Shape, encodings, program
 from offramp.targets import TARGETS
 from offramp.targets.tools import said
-from offramp.verification import Rung, Skipped, Step, climb, expected, extremes, verify
+from offramp.verification import (
+    ONNX,
+    Expected,
+    Rung,
+    Skipped,
+    Step,
+    climb,
+    expected,
+    extremes,
+    verify,
+    verify_onnx,
+)
 
 Array = npt.NDArray[Any]
 
 N_FEW = 500  # images of forms beside the main one
 N_CHANCE = 40  # samples of a case, beside the extreme ones
-CASE_TARGETS = (
+CASE_TARGETS = (  # one of each instruction set
     "host",
     "cortex-m0",
     "cortex-m4",
     "cortex-m55",
     "rv32",
     "atmega328p",
-)  # an instruction set each
+    ONNX,
+)
 LEVELS = ("-O0", "-Os", "-O3")
 SLOW = {"atmega328p": 8.0, "cortex-m55": 2.0}  # beside other targets
 
@@ -40,6 +52,7 @@ class Form:
     """A network as it was written and built, and the samples that all of it was compared on.
 
     Args:
+        targets: of TARGETS, or ONNX.
         name: of the network.
         words: numbers, indices, ways.
         pushed: sample value by value.
@@ -59,18 +72,22 @@ class Form:
         """One for each target."""
         wanted = expected(self.program, self.samples)
         for name in self.targets:
-            work = partial(
-                verify,
-                self.program,
-                wanted,
-                self.samples,
-                TARGETS[name],
-                pushed=self.pushed,
-                n_counted=self.n_counted,
-                optimise=self.optimise,
-                defines=self.defines,
-            )
-            yield Step(name, work, cost=len(self.samples) * SLOW.get(name, 1.0))
+            cost = len(self.samples) * SLOW.get(name, 1.0)
+            yield Step(name, partial(self._rung, name, wanted), cost=cost)
+
+    def _rung(self, name: str, wanted: Expected) -> Rung:
+        if name == ONNX:
+            return verify_onnx(self.program, wanted, self.samples)
+        return verify(
+            self.program,
+            wanted,
+            self.samples,
+            TARGETS[name],
+            pushed=self.pushed,
+            n_counted=self.n_counted,
+            optimise=self.optimise,
+            defines=self.defines,
+        )
 
 
 @dataclass(frozen=True)
@@ -152,7 +169,7 @@ def forms_of(
 
     Integers are built in more ways: without instructions that take several at once, and optimised otherwise.
     """
-    names = tuple(targets)
+    processors = tuple(name for name in targets if name != ONNX)
     for kind in numbers:
         choices: dict[bool, Program] = {
             streaming: program(bundle, kind, smallest, streaming=streaming) for streaming in (True, False)
@@ -164,12 +181,12 @@ def forms_of(
                 words=_words(written),
                 program=written,
                 samples=np.concatenate([samples if all_of_them else samples[:N_FEW], extremes(written)]),
-                targets=names,
+                targets=tuple(targets) if all_of_them and kind == "int8" else processors,
                 pushed=streaming,
                 n_counted=1000 if all_of_them else 100,
             )
         if kind == "int8":
-            yield from _built_otherwise(bundle.name, choices[False], samples[:N_FEW], names)
+            yield from _built_otherwise(bundle.name, choices[False], samples[:N_FEW], processors)
 
 
 def _built_otherwise(name: str, written: Program, samples: Array, names: tuple[str, ...]) -> Iterator[Form]:
@@ -184,19 +201,21 @@ def _built_otherwise(name: str, written: Program, samples: Array, names: tuple[s
 def forms_of_cases(targets: Sequence[str], cases: Sequence[Case] = (*CASES, LARGEST)) -> Iterator[Form]:
     """The table of cases, on one target of each instruction set."""
     for case in cases:
-        names = tuple(name for name in CASE_TARGETS if name in targets)
+        known = CASE_TARGETS if case.numbers == "int8" else CASE_TARGETS[:-1]
+        names = tuple(name for name in known if name in targets)
         written = program_of(case)
         samples = np.concatenate(
             [chance_samples(case, N_CHANCE, np.random.default_rng(1)), extremes(written)]
         )
-        if case is LARGEST:  # samples of 65,535 values, and more flash than an AVR can address
+        if case is LARGEST:  # samples of 65,535 values, and tables that an AVR cannot address
             samples, names = samples[::16], tuple(name for name in names if name != "atmega328p")
         yield Form(case.name, _words(written), written, samples, names, pushed=case.pushed)
 
 
 def tools_of(targets: Sequence[str]) -> dict[str, str]:
     """The versions of the compilers and emulators that are here."""
-    tools = {tool.command: tool for name in targets for tool in TARGETS[name].tools if tool.path()}
+    known = [TARGETS[name] for name in targets if name in TARGETS]
+    tools = {tool.command: tool for target in known for tool in target.tools if tool.path()}
     return {
         command: said(tool, ["--version"]).splitlines()[0].split()[-1].strip("()")
         for command, tool in tools.items()
