@@ -63,7 +63,7 @@ int main(void)
         START();
 #endif
 #ifdef PUSHED
-        uint16_t i;
+        uint32_t i;
         @prefix@_begin(&stream);
         for (i = 0; i < @PREFIX@_N_RAW; i++) {
 #ifdef BUFFERED

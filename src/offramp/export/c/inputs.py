@@ -87,7 +87,7 @@ class Inputs:
         body = ["uint_fast16_t i;"]
         if self.by_words:
             body = self._windows(
-                declared=["uint_fast8_t column, row;"],
+                declared=[f"{self._counter} column, row;"],
                 each=["*input++ = (uint8_t)(sums >> 2);", "*input++ = (uint8_t)(sums >> 18);"]
                 if rule.pool == 2
                 else ["*input++ = window_of(sums);"],
@@ -132,7 +132,7 @@ class Inputs:
                 ]
                 skip = "i++;"
             return self._windows(
-                declared=["uint_fast8_t column, row;", "uint_fast16_t i = 0;", "uint8_t value;"],
+                declared=[f"{self._counter} column, row;", "uint_fast16_t i = 0;", "uint8_t value;"],
                 each=[line.replace("sums_of_windows", "window") for line in each],
                 skip=skip,
                 name="window",
@@ -152,7 +152,8 @@ class Inputs:
         """Members of a sample under way, beside the sums."""
         rule = self.preprocessing
         if rule.pool == 1:
-            return ["uint16_t next; /**< how many values were pushed */"]
+            kind = "uint16_t" if rule.n_values < 1 << 16 else "uint32_t"
+            return [f"{kind} next; /**< how many values were pushed */"]
         return [
             "uint16_t row, column; /**< of the next value */",
             f"{self._window} windows[{rule.shape[1] // rule.pool}]; /**< sums of the windows under way */",
@@ -201,6 +202,11 @@ class Inputs:
             return "float"
         return "uint16_t" if self.preprocessing.pool <= _NARROW else "uint32_t"
 
+    @property
+    def _counter(self) -> str:
+        """A C type that counts rows and columns."""
+        return "uint_fast8_t" if max(self.preprocessing.shape) < 1 << 8 else "uint_fast16_t"
+
     def _value(self, x: str, i: str = "i") -> str:
         """Input number i of a raw value, or of a window's sum in integers, of its mean in float32."""
         rule = self.preprocessing
@@ -231,7 +237,7 @@ class Inputs:
             f"    const {self.raw} *corner = sample + (uint32_t)(i / {width // pool}) * {width * pool}"
             f" + i % {width // pool} * {pool};",
             f"    {kind} x = 0;",
-            "    uint_fast8_t row, column;",
+            f"    {self._counter} row, column;",
             f"    for (row = 0; row < {pool}; row++, corner += {width}) {{",
             f"        for (column = 0; column < {pool}; column++) {{",
             f"            x = ({kind})(x + corner[column]);",
