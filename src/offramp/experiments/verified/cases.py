@@ -16,6 +16,9 @@ EACH = Preprocessing(
     pad_to=64,
 )
 POOLED = Preprocessing((16, 12), "uint8", pool=2, offset=30, scale=1 / 100, pad_to=64)
+POOLED_3 = Preprocessing((24, 18), "uint8", pool=3, scale=1 / 255)
+POOLED_4 = Preprocessing((32, 32), "uint8", pool=4, scale=1 / 255)
+TALL = Preprocessing((520, 4), "uint8", pool=2, scale=1 / 255)  # more windows than a byte counts
 FLOATS = Preprocessing((60,), "float32", offset=0.5, scale=2, pad_to=64)
 POOLED_FLOATS = Preprocessing((24, 18), "float32", pool=3, pad_to=64)
 WIDE = Preprocessing((32, 32), "uint8", scale=1 / 255)
@@ -92,6 +95,9 @@ CASES: tuple[Case, ...] = (
         streaming=True,
         rule=ExitRule(NEVER),
     ),
+    Case(name="pooled-3", head=(Junction(n_out=12, out_degree=4),), preprocessing=POOLED_3),
+    Case(name="pooled-4", head=(SPARSE,), preprocessing=POOLED_4, streaming=True, pushed=True),
+    Case(name="tall", head=(Junction(n_out=10, out_degree=1),), preprocessing=TALL, streaming=True),
     # Encoder, tail, classes, sums.
     Case(
         name="encoder",
