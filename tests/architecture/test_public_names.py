@@ -66,6 +66,7 @@ PUBLIC = {
         largest_block overall_density random table_dtype
     """,
     "plan": "JunctionSpeed measure_junction measure_part",
+    "plan.footprint": "Candidate Footprint JunctionFootprint footprint",
     "plan.judgement": """
         Calibration CodecRow Evaluation ExitWorth Goal Quantised Share Sweep Verdicts calibrated codec_rows
         codec_study difference evaluated judged outcomes_of quantised rules_of settled share sweep verdicts
@@ -105,7 +106,10 @@ PUBLIC = {
         read_features read_ready read_samples read_scores ready_response stream_error stream_response
         verify_request verify_response
     """,
-    "export.c": "CJunction Choose Encoding KINDS Kind Numbers Program Shape encodings header program source",
+    "export.c": """
+        CJunction Choose Encoding KINDS Kind Numbers Prefer Priced Program Shape chosen_program encodings
+        files header program source
+    """,
     "export.onnx": "missing_parts onnx_device_model onnx_models onnx_tail_model tensors to_onnx write_onnx",
     "runtime.gateway": "DeviceAnswer Gateway GatewayCounts SerialLine",
     "verification": "Expected ONNX Rung Skipped Step climb expected extremes verify verify_onnx",

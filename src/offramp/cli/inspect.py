@@ -22,9 +22,12 @@ from offramp.bundle import (
     read,
 )
 from offramp.cli.console import print_json, print_line, print_wide
-from offramp.cli.options import BundleFolder
+from offramp.cli.footprint import print_footprint
+from offramp.cli.options import BundleFolder, FlashBytes, PreferOption, RamBytes, Streaming
 from offramp.exits import ExitRule
+from offramp.export.c import chosen_program
 from offramp.plan import JunctionSpeed, measure_part
+from offramp.plan.footprint import footprint
 
 MAX_BATCH = 65_536  # its input alone takes gigabytes in a wide network
 Speeds = Mapping[str, Mapping[int, JunctionSpeed]]  # by part, then by place of the layer
@@ -40,6 +43,30 @@ def inspect(
     speed: Annotated[
         bool, typer.Option("--speed/--no-speed", help="Measure every junction against a dense layer here.")
     ] = True,
+    target: Annotated[
+        str,
+        typer.Option(
+            "--target",
+            metavar="NAME",
+            help="Show instead what its export to C takes of a processor, such as cortex-m0.",
+            show_default="no processor",
+        ),
+    ] = "",
+    numbers: Annotated[
+        bool, typer.Option("--int8/--float32", help="With --target: integers, or floats.")
+    ] = True,
+    prefer: PreferOption = "size",
+    streaming: Streaming = None,
+    flash: FlashBytes = None,
+    ram: RamBytes = None,
+    toolchain: Annotated[
+        bool | None,
+        typer.Option(
+            "--toolchain/--own-count",
+            help="With --target: build and run it, or count without.",
+            show_default="as is installed",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what is in a bundle: layers, sizes, speed here, exit rule, codec.
@@ -49,13 +76,29 @@ def inspect(
     widths (NumPy's matmul) in turn, one thread each. A line says so where dense
     would be faster.
 
+    With --target it is what offramp export c makes of the bundle: flash, RAM, stack and
+    instructions, by the processor's compiler and emulator where they are installed, and
+    whether a chip has room for it.
+
     [bold]Examples[/bold]
 
       offramp inspect digits.bundle
       offramp inspect digits.bundle --batch 256
       offramp inspect digits.bundle --no-speed --json | jq .parts.head.parameters
+      offramp inspect m8 --target cortex-m0 --flash 16K --ram 4K
     """
     whole = read(bundle, parts=present(bundle))
+    if target:
+        made = chosen_program(
+            whole, "int8" if numbers else "float32", target=target, prefer=prefer, streaming=streaming
+        )
+        weighed = footprint(made, target, toolchain=toolchain)
+        if as_json:
+            print_json(weighed.to_json())
+        else:
+            print_footprint(weighed)
+        weighed.check_fits(flash_bytes=flash, ram_bytes=ram)
+        return
     speeds: Speeds = {}
     if speed:
         speeds = {name: measure_part(part, batch=batch) for name, part in whole.parts.items()}

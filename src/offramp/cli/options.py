@@ -1,9 +1,12 @@
 """Options that several commands share."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from offramp.export.c import Prefer
 
 Data = Annotated[str, typer.Option("--data", help="digits, mnist, or a file: .npz, .csv or .parquet.")]
 DataDir = Annotated[
@@ -72,4 +75,42 @@ JudgedData = Annotated[
 ]
 Page = Annotated[
     Path | None, typer.Option("--html", help="Write a page with pictures here too.", show_default=False)
+]
+
+
+def n_bytes(text: str) -> int:
+    """16384, 16K or 1M as a number of bytes."""
+    found = re.fullmatch(r"(\d{1,9})([KM]?)", text.strip().upper())
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no number of bytes; write 16384, 16K or 1M")
+    return int(found[1]) * {"": 1, "K": 1024, "M": 1024**2}[found[2]]
+
+
+TargetName = Annotated[
+    str, typer.Option("--target", metavar="NAME", help="The processor, such as cortex-m0 or atmega328p.")
+]
+PreferOption = Annotated[Prefer, typer.Option("--prefer", help="Whether flash or time decides.")]
+Streaming = Annotated[
+    bool | None,
+    typer.Option(
+        "--streaming/--no-streaming",
+        help="Take a sample value by value, without a buffer for it.",
+        show_default="what costs less",
+    ),
+]
+FlashBytes = Annotated[
+    int | None,
+    typer.Option(
+        "--flash",
+        parser=n_bytes,
+        metavar="BYTES",
+        help="Flash of the chip: 16384, 16K, 1M.",
+        show_default="of a typical chip",
+    ),
+]
+RamBytes = Annotated[
+    int | None,
+    typer.Option(
+        "--ram", parser=n_bytes, metavar="BYTES", help="RAM of the chip.", show_default="of a typical chip"
+    ),
 ]

@@ -1,6 +1,9 @@
 """The device's side of a bundle as ISO C99."""
 
+from offramp.export.c.chosen import chosen_program
+from offramp.export.c.costs import Prefer, Priced
 from offramp.export.c.encodings import KINDS, Encoding, Kind, Shape, encodings
+from offramp.export.c.files import files
 from offramp.export.c.header import header
 from offramp.export.c.junctions import CJunction
 from offramp.export.c.program import Choose, Numbers, Program, program
@@ -13,9 +16,13 @@ __all__ = [
     "Encoding",
     "Kind",
     "Numbers",
+    "Prefer",
+    "Priced",
     "Program",
     "Shape",
+    "chosen_program",
     "encodings",
+    "files",
     "header",
     "program",
     "source",

@@ -157,13 +157,10 @@ class Rows:
     def _defined(self, words: str, arguments: str, body: list[str]) -> str:
         g = self._encoding.together
         sums = ", ".join(f"s{j} = sum[{j}]" for j in range(g))
-        first = (
-            f"static void {self.name}({self._sum} *sum, const {self._x} *x, const {self._w} *w{arguments},"
-        )
         lines = [
             f"/* {words[0].upper()}{words[1:]}. */",
-            first,
-            "    uint_fast16_t n)",
+            f"NOT_INLINED static void {self.name}(",
+            f"    {self._sum} *sum, const {self._x} *x, const {self._w} *w{arguments}, uint_fast16_t n)",
             "{",
             *_in([f"{self._sum} {sums};", *body, *(f"sum[{j}] = s{j};" for j in range(g))]),
             "}",

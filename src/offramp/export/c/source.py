@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from offramp.codec import GriddedCodec
@@ -52,6 +54,13 @@ _PRELUDE = """\
 #define DO_DSP 0
 #endif
 
+/* For short loops that would run out of registers within another. */
+#if defined(__GNUC__)
+#define NOT_INLINED __attribute__((noinline))
+#else
+#define NOT_INLINED
+#endif
+
 /* With -DOFFRAMP_TRACE everything that is computed is shown to this function, layer by layer. */
 #ifdef OFFRAMP_TRACE
 extern void offramp_trace(const void *from, uint32_t n_bytes);
@@ -69,7 +78,7 @@ def source(program: Program) -> str:
     """Its text."""
     sections = [
         f"/* {program.bundle.name}: see {program.prefix}.h. Written by offramp export c. */",
-        _PRELUDE.format(prefix=program.prefix, n_classes=len(program.bundle.classes), n_sent=program.n_sent),
+        prelude(program.prefix, n_classes=len(program.bundle.classes), n_sent=program.n_sent),
         *_junctions(program),
         *program.inputs.tables(),
         _head(program),
@@ -80,8 +89,13 @@ def source(program: Program) -> str:
     return "\n".join(sections)
 
 
+def prelude(prefix: str, *, n_classes: int, n_sent: int) -> str:
+    """What stands before everything else: how tables are read, what the processor can do."""
+    return _PRELUDE.format(prefix=prefix, n_classes=n_classes, n_sent=n_sent)
+
+
 def _junctions(program: Program) -> list[str]:
-    tables, rows, functions = [], {}, []
+    tables, by_output, functions = [], [], []
     for name, junctions in program.parts.items():
         for number, junction in enumerate(junctions):
             if name == "head" and number == 0 and program.streamed is not None:
@@ -89,12 +103,17 @@ def _junctions(program: Program) -> list[str]:
                 functions.append(program.streamed.functions())
             else:
                 tables.append(junction.tables())
-                rows[junction.rows.name] = junction.rows.function()
+                by_output.append(junction)
                 functions.append(junction.function())
     shared = [piece("integers")] if program.numbers == "int8" else []
-    if any("odd_weights(" in row for row in rows.values()):
-        shared.append(piece("pairs"))
-    return [*tables, *shared, *rows.values(), *functions]
+    return [*tables, *shared, *rows_of(by_output), *functions]
+
+
+def rows_of(junctions: Sequence[CJunction]) -> list[str]:
+    """The functions that junctions share, each once."""
+    rows = {junction.rows.name: junction.rows.function() for junction in junctions}
+    pairs = [piece("pairs")] if any("odd_weights(" in row for row in rows.values()) else []
+    return [*pairs, *rows.values()]
 
 
 def _chain(

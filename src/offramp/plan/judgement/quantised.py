@@ -90,7 +90,12 @@ def quantised(
     device = IntegerDevice(bundle, fitted_grids(bundle, samples, threads=threads))
     rule, calibration = settled(device.as_bundle, samples, labels, goal=goal, int8=True, threads=threads)
     known = None if labels is None else np.asarray(labels)
-    evidence: Mapping[str, object] = {"n": len(samples), "data_digest": samples_digest(samples, known)}
+    inputs = device.inputs(samples)[:, : bundle.preprocessing.n_values]
+    evidence: Mapping[str, object] = {
+        "n": len(samples),
+        "data_digest": samples_digest(samples, known),
+        "zero_inputs": round(float((inputs == 0).mean()), 4),  # they cost a device next to nothing
+    }
     quantisation = replace(device.quantisation, rule=rule, evidence=evidence)
     return Quantised(replace(bundle, quantisation=quantisation), calibration)
 

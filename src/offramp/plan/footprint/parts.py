@@ -1,0 +1,114 @@
+"""What is told of a program without building it: its tables, its buffers, its junctions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from offramp.export.c import CJunction, Program
+from offramp.export.c.costs import Priced, by_input, candidates
+from offramp.plan.footprint.record import Candidate, JunctionFootprint
+
+TABLE_KINDS = ("weights", "index", "biases", "multipliers")
+_TABLE = re.compile(r"^static const (\w+) (\w+)\[(\d+)\] ROM", re.MULTILINE)
+_ELEMENT = {"uint8_t": 1, "float": 4}
+_NARROW_POOL = 16  # sums of larger windows take 32 bits
+_N_BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "float": 4}
+
+
+def tables(program: Program, text: str, linked: Collection[str] | None = None) -> dict[str, int]:
+    """Bytes of the constant tables of a program's C, by kind.
+
+    Args:
+        linked: names of those that count; None for all.
+    """
+    found = [(name, _N_BYTES[kind] * int(n)) for kind, name, n in _TABLE.findall(text)]
+    whole = sum(n_bytes for name, n_bytes in found if linked is None or name in linked)
+    of_junctions = [table_bytes(program, junction) for _, junction in junctions(program)]
+    kinds = {kind: sum(one[kind] for one in of_junctions) for kind in TABLE_KINDS}
+    return kinds | {"tables": whole - sum(kinds.values())}
+
+
+def buffers(program: Program) -> dict[str, int]:
+    """Bytes that the caller must have for a sample."""
+    raw, element = _ELEMENT[program.inputs.raw], _ELEMENT[program.inputs.type]
+    given = {"sample": raw * program.n_sample}
+    if program.streamed is not None:
+        given = {"stream": _stream_bytes(program)}
+    coded = program.bundle.codec.max_bytes(program.n_sent)
+    return given | {"features": element * program.n_features, "coded": coded}
+
+
+def _stream_bytes(program: Program) -> int:
+    """Sums, the place of the next value, and the windows under way where values are pooled."""
+    rule = program.bundle.preprocessing
+    n_bytes = 4 * program.parts["head"][0].shape.n_out + 4
+    if rule.pool > 1:
+        wide = not program.inputs.bytes_as_they_are or rule.pool > _NARROW_POOL
+        n_bytes += -(-(rule.shape[1] // rule.pool) * (4 if wide else 2) // 4) * 4
+    return n_bytes
+
+
+def functions(program: Program) -> tuple[str, ...]:
+    """What a caller calls for a sample, in order."""
+    head = ("head",) if program.streamed is None else ("begin", "push", "end")
+    return (*head, "exit", "encode")
+
+
+def junctions(program: Program) -> Iterator[tuple[str, CJunction]]:
+    """In the order in which they are computed, but for the tail."""
+    for part in ("head", "exit", "encoder"):
+        for number, junction in enumerate(program.parts.get(part, ()), start=1):
+            yield f"{part} {number}", junction
+
+
+def is_streamed(program: Program, junction: CJunction) -> bool:
+    return program.streamed is not None and program.streamed.junction is junction
+
+
+def table_bytes(program: Program, junction: CJunction) -> dict[str, int]:
+    """Of one junction, as it is written."""
+    if program.streamed is not None and is_streamed(program, junction):
+        return program.streamed.table_bytes
+    return junction.table_bytes
+
+
+def priced(program: Program, junction: CJunction, target: str, zero_share: float) -> list[Priced]:
+    """Every way to write a junction, the least flash first."""
+    made = candidates(junction.shape, target=target)
+    if program.streamed is not None and is_streamed(program, junction):
+        made.append(by_input(program.streamed, target=target, zero_share=zero_share))
+    return sorted(made, key=lambda one: (one.flash_bytes, one.count))
+
+
+def chosen(program: Program, junction: CJunction, priced: list[Priced]) -> Priced:
+    """The one that the program has."""
+    if is_streamed(program, junction):
+        return next(one for one in priced if one.encoding is None)
+    wanted = junction.encoding.kind, junction.encoding.together
+    return next(one for one in priced if (one.kind, one.together) == wanted)
+
+
+def junction_footprints(
+    program: Program, target: str, counts: Mapping[str, int], zero_share: float
+) -> tuple[JunctionFootprint, ...]:
+    """Every junction, with the count that was found for it."""
+    made = []
+    for name, junction in junctions(program):
+        prices = priced(program, junction, target, zero_share)
+        one, shape = chosen(program, junction, prices), junction.shape
+        made.append(
+            JunctionFootprint(
+                name,
+                shape.n_in,
+                shape.n_out,
+                shape.in_degree,
+                shape.block if one.encoding is None else one.encoding.block,
+                one.kind,
+                one.together,
+                table_bytes(program, junction),
+                counts[name],
+                tuple(Candidate(each.kind, each.together, each.flash_bytes, each.count) for each in prices),
+            )
+        )
+    return tuple(made)
