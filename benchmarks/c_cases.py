@@ -79,7 +79,7 @@ def _all() -> Iterator[Case]:
                         yield _by_output(integers, kind, together, (r, c), n_rows * c, per_row)
         for kind, c in (("dense", 1), *(("u8", c) for c in OUTPUT_SIDES)):
             for n_in, n_out, out_degree in STREAMED_SIZES:
-                for share in SHARES:
+                for share in SHARES if integers else (0.0,):
                     yield _by_input(integers, kind, c, (n_in, n_out, out_degree), share)
 
 
@@ -119,7 +119,7 @@ def _by_input(integers: bool, kind: str, c: int, sizes: tuple[int, int, int], sh
     rows = rng.integers(-127, 128, (n_out, made.in_degree)).astype(np.int8 if integers else np.float32)
     shape = Shape(n_in, n_out, (1, c), made.table, rows)
     junction = _junction(shape, next(encodings(shape)), integers)
-    given = n_in - round(share * n_in)
+    given = n_in - round(share * n_in) if integers else n_in  # in float32 zeros are added too
     streamed = StreamedJunction(junction, n_in)
     key = ("int8" if integers else "float32", "input", kind, 1, c)
     return Case(key, input_terms(streamed, given), junction, streamed)
@@ -183,7 +183,7 @@ def _named(junction: CJunction, name: str) -> CJunction:
 
 
 def _run_by_input(streamed: StreamedJunction, name: str) -> str:
-    """As a caller pushes values into an exported program."""
+    """As a caller pushes values into an exported program, which can also take whole samples."""
     junction = streamed.junction
     sums = "float" if junction.integer is None else "int32_t"
     check = "value != 0" if junction.integer is not None else "true"
@@ -214,6 +214,14 @@ void {name}_run(const void *from, void *y)
         {name}_push(&s, x[i]);
     }}
     {name}_finish(s.sums, ({junction.gives} *)y);
+}}
+
+void {name}_whole(const {junction.reads} *x, {sums} *all)
+{{
+    uint_fast16_t i;
+    for (i = 0; i < {streamed.n_values}; i++) {{
+        {name}_add(all, i, x[i]);
+    }}
 }}
 """
 

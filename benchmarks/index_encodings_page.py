@@ -12,15 +12,15 @@ _HEAD = """\
 # What an edge costs, by index encoding and processor
 
 `python -m benchmarks.index_encodings --markdown docs/results/index_encodings.md` writes this page, and
-[costs.csv](../../src/offramp/export/c/costs.csv), by which `offramp export c` chooses. Synthetic junctions of
-int8 went through the exporter, were built with -O2 and counted under the emulators: instructions under QEMU,
-cycles of the ATmega328P under simavr. A price in a few terms explains {n:,} counts; R² is {r2:.4f} at least and
-{median:.6f} in the middle, the worst error of a count {worst:.1%}.
+[costs.csv](../../src/offramp/export/c/costs.csv), by which `offramp export c` chooses. Synthetic junctions
+of int8 went through the exporter, were built with -O2 and counted under the emulators: instructions under
+QEMU, cycles of the ATmega328P under simavr. A price in a few terms explains {n:,} counts; R² is {r2:.4f} at
+least and {median:.6f} in the middle, the worst error of a count {worst:.1%}.
 
-Each cell: what an edge takes, without what an output takes; then bytes of code. `1 x 4` is one row at a time in
-blocks of 4 inputs, `2 x 4` two rows together that read the same blocks. An index takes a byte (u8, delta) or two
-(u16) for each block; `farther` is delta where gaps of 255 and more occur. A dense row has no blocks: its columns
-are 1, 2 and 5 rows together.
+Each cell: what an edge takes, without what an output takes; then bytes of code. `1 x 4` is one row at a time
+in blocks of 4 inputs, `2 x 4` two rows together that read the same blocks. An index takes a byte (u8, delta)
+or two (u16) for each block; `farther` is delta where gaps of 255 and more occur. A dense row has no blocks:
+its columns are 1, 2 and 5 rows together.
 """
 
 

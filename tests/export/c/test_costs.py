@@ -42,13 +42,13 @@ def test_the_file_is_what_the_benchmark_writes() -> None:
 
 
 @given(
-    degree=st.sampled_from([2, 4, 8, 16, 32]),
+    degree=st.sampled_from([4, 8, 16, 32]),
     block=st.tuples(st.sampled_from([1, 2, 4]), st.sampled_from([1, 2])),
     target=st.sampled_from(NAMES),
     floats=st.booleans(),
 )
 def test_nothing_is_cheaper_than_what_is_chosen(degree, block, target, floats) -> None:
-    shape = shape_of(320, 64, degree, block=block, floats=floats)
+    shape = shape_of(1024, 64, degree, block=block, floats=floats)
     ways = candidates(shape, target=target)
     small, fast = (choose(shape, target=target, prefer=prefer) for prefer in ("size", "speed"))
     assert small.flash_bytes <= 1.02 * min(one.flash_bytes for one in ways)

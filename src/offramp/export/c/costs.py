@@ -163,7 +163,7 @@ def by_input(streamed: StreamedJunction, *, target: str, zero_share: float = 0.0
     """The price of a junction that is written input by input.
 
     Args:
-        zero_share: of the inputs of a sample; they cost next to nothing.
+        zero_share: of the inputs of a sample; in integers they cost next to nothing.
 
     Raises:
         ConfigError: a target without prices.
@@ -173,7 +173,8 @@ def by_input(streamed: StreamedJunction, *, target: str, zero_share: float = 0.0
     kind = "dense" if streamed.index is None else "u8" if streamed.index.itemsize == 1 else "u16"
     side = 1 if kind == "dense" else c
     price = price_of(Key(target, _numbers(shape), "input", kind, 1, side))
-    terms = input_terms(streamed, streamed.n_values * (1 - zero_share))
+    skipped = zero_share if _numbers(shape) == "int8" else 0.0  # float32 adds them too
+    terms = input_terms(streamed, streamed.n_values * (1 - skipped))
     return Priced(
         f"{kind} by input",
         1,
