@@ -46,7 +46,8 @@ CASES: tuple[Case, ...] = (
     Case(name="u8", head=(SPARSE, SPARSE), exit=DEEP_EXIT, preprocessing=PADDED, codec="int4"),
     Case(name="u8-4x2", head=(_blocks(16, 4, 4, 2),), preprocessing=EACH, codec="int8-zeros"),
     Case(name="u8-8x4", head=(_blocks(32, 8, 8, 4),), preprocessing=POOLED, codec="float16"),
-    Case(name="u8-3x2", head=(DENSE, _blocks(8, 4, 3, 2, relu=False)), preprocessing=BYTES, codec="int8"),
+    Case(name="u8-8x4-by-2", head=(_blocks(32, 8, 8, 4),), preprocessing=BYTES, together=2),
+    Case(name="u8-3x2", head=(DENSE, _blocks(8, 4, 3, 2, relu=False)), preprocessing=BYTES, together=1),
     Case(name="u8-16x1", head=(_blocks(16, 4, 16, 1),), preprocessing=FLOATS, codec="int8-range"),
     Case(
         name="u16",
@@ -76,7 +77,7 @@ CASES: tuple[Case, ...] = (
         name="delta-2x1", head=(_blocks(128, 1, 2, 1),), preprocessing=WIDE, kind="delta", codec="int8-zeros"
     ),
     Case(name="affine", head=(_affine(16, 3),), preprocessing=POOLED_FLOATS, kind="affine", codec="int4"),
-    Case(name="affine-4x2", head=(_affine(32, 6, 4, 2),), preprocessing=PADDED, kind="affine"),
+    Case(name="affine-4x2", head=(_affine(32, 6, 4, 2),), preprocessing=PADDED, kind="affine", together=1),
     # Streaming.
     Case(name="pushed", head=(DENSE, SPARSE), preprocessing=BYTES, streaming=True, pushed=True),
     Case(
@@ -133,7 +134,7 @@ CASES: tuple[Case, ...] = (
     Case(
         name="ties",
         head=(SPARSE,),
-        exit=(Junction(n_out=5, largest=True),),
+        exit=(Junction(n_out=5, bias=False, largest=True),),
         preprocessing=BYTES,
         rule=ExitRule(0.6, temperature=1e-3),
     ),

@@ -50,6 +50,7 @@ class Case:
     Args:
         name: of the case, and of the bundle.
         kind: the index of sparse junctions where they can have it; else the smallest.
+        together: rows that are added up at once, at most.
         streaming: input by input; `pushed` also without a buffer.
         steps: of the grids behind the head's junctions, which then begin at 0; fitted ones otherwise.
         skewed: whether samples are mostly 0, as range coders like them.
@@ -65,6 +66,7 @@ class Case:
     rule: ExitRule = RULE
     numbers: Numbers = "int8"
     kind: Kind = "u8"
+    together: int = 5
     streaming: bool = False
     pushed: bool = False
     steps: tuple[float, ...] = ()
@@ -74,8 +76,14 @@ class Case:
     def choose(self, shape: Shape) -> Encoding:
         """The encoding of this case."""
         made = list(encodings(shape))
-        wanted = [encoding for encoding in made if encoding.kind == self.kind]
-        return (wanted or sorted(made, key=lambda e: e.weight_bytes + e.index_bytes))[0]
+        kind = self.kind if any(one.kind == self.kind for one in made) else smallest(shape).kind
+        wanted = [one for one in made if one.kind == kind and one.together <= self.together]
+        return max(wanted, key=lambda one: one.together)
+
+
+def smallest(shape: Shape) -> Encoding:
+    """The encoding of a junction that takes the least flash; of these, the one with most rows at once."""
+    return min(encodings(shape), key=lambda one: (one.weight_bytes + one.index_bytes, -one.together))
 
 
 def program_of(case: Case) -> Program:

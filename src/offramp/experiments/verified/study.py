@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from offramp.bundle import Bundle
 from offramp.experiments.verified.cases import CASES, LARGEST
-from offramp.experiments.verified.networks import Case, chance_samples, program_of
-from offramp.export.c import Encoding, Numbers, Program, Shape, encodings, program
+from offramp.experiments.verified.networks import Case, chance_samples, program_of, smallest
+from offramp.export.c import Numbers, Program, program
 from offramp.targets import TARGETS
 from offramp.targets.tools import said
 from offramp.verification import (
@@ -34,6 +34,7 @@ Array = npt.NDArray[Any]
 
 N_FEW = 500  # images of forms beside the main one
 N_CHANCE = 40  # samples of a case, beside the extreme ones
+N_SKEWED = 1500  # of a range coder's: so many for some carries that go beyond a byte
 CASE_TARGETS = (  # one of each instruction set
     "host",
     "cortex-m0",
@@ -157,11 +158,6 @@ class Verified:
         }
 
 
-def smallest(shape: Shape) -> Encoding:
-    """The encoding of a junction that takes the least flash."""
-    return min(encodings(shape), key=lambda one: one.weight_bytes + one.index_bytes)
-
-
 def forms_of(
     bundle: Bundle, samples: Array, targets: Sequence[str], numbers: Sequence[Numbers]
 ) -> Iterator[Form]:
@@ -204,9 +200,8 @@ def forms_of_cases(targets: Sequence[str], cases: Sequence[Case] = (*CASES, LARG
         known = CASE_TARGETS if case.numbers == "int8" else CASE_TARGETS[:-1]
         names = tuple(name for name in known if name in targets)
         written = program_of(case)
-        samples = np.concatenate(
-            [chance_samples(case, N_CHANCE, np.random.default_rng(1)), extremes(written)]
-        )
+        n = N_SKEWED if case.skewed else N_CHANCE
+        samples = np.concatenate([chance_samples(case, n, np.random.default_rng(1)), extremes(written)])
         if case is LARGEST:  # samples of 65,535 values, and tables that an AVR cannot address
             samples, names = samples[::16], tuple(name for name in names if name != "atmega328p")
         yield Form(case.name, _words(written), written, samples, names, pushed=case.pushed)
