@@ -183,45 +183,24 @@ def _named(junction: CJunction, name: str) -> CJunction:
 
 
 def _run_by_input(streamed: StreamedJunction, name: str) -> str:
-    """As a caller pushes values into an exported program, which can also take whole samples."""
+    """As the head of an exported program reads a whole sample."""
     junction = streamed.junction
     sums = "float" if junction.integer is None else "int32_t"
     check = "value != 0" if junction.integer is not None else "true"
     return f"""\
-typedef struct {{
-    {sums} sums[{junction.shape.n_out}];
-    uint16_t next;
-}} stream;
-
-NOT_INLINED static void {name}_push(stream *s, {junction.reads} value)
-{{
-    if (s->next < {streamed.n_values}) {{
-        if ({check}) {{
-            {name}_add(s->sums, s->next, value);
-        }}
-        s->next++;
-    }}
-}}
-
 void {name}_run(const void *from, void *y)
 {{
     const {junction.reads} *x = (const {junction.reads} *)from;
-    stream s;
+    {sums} sums[{junction.shape.n_out}];
     uint_fast16_t i;
-    {name}_clear(s.sums);
-    s.next = 0;
+    {name}_clear(sums);
     for (i = 0; i < {streamed.n_values}; i++) {{
-        {name}_push(&s, x[i]);
+        const {junction.reads} value = x[i];
+        if ({check}) {{
+            {name}_add(sums, i, value);
+        }}
     }}
-    {name}_finish(s.sums, ({junction.gives} *)y);
-}}
-
-void {name}_whole(const {junction.reads} *x, {sums} *all)
-{{
-    uint_fast16_t i;
-    for (i = 0; i < {streamed.n_values}; i++) {{
-        {name}_add(all, i, x[i]);
-    }}
+    {name}_finish(sums, ({junction.gives} *)y);
 }}
 """
 

@@ -29,9 +29,10 @@ def footprint_facts(weighed: Footprint) -> Iterator[str]:
     counts = ", ".join(f"{step} {count:,}" for step, count in weighed.counts.items())
     stack = ", ".join(f"{name} {n_bytes:,}" for name, n_bytes in weighed.stack.items())
     unknown = f"; without {', '.join(weighed.stack_unknown)}" if weighed.stack_unknown else ""
-    ways = ", one value after the other" if weighed.streaming else ""
-    yield f"{'target':<14} {weighed.target}, {weighed.numbers}{ways}"
+    yield f"{'target':<14} {weighed.target}, {weighed.numbers}"
     yield f"{weighed.unit:<14} {counts}; {weighed.count:,} for a sample that is sent"
+    if weighed.pushed is not None:
+        yield f"{'streaming':<14} head {weighed.pushed:,}, value by value, without a buffer for the sample"
     yield f"{'stack':<14} {stack}{unknown}"
     yield f"{'index':<14} {weighed.index_share:.1%} of the flash"
     yield f"{'measured by':<14} {weighed.measured_by}"

@@ -28,12 +28,14 @@ class Inputs:
         preprocessing: of the bundle.
         integers: whether inputs are symbols; else they are float32.
         grid: of symbols that no bytes are; None where bytes are the symbols.
+        streamed: whether each input is taken as it comes.
     """
 
     prefix: str
     preprocessing: Preprocessing
     integers: bool
     grid: Grid | None
+    streamed: bool
 
     @property
     def raw(self) -> Literal["uint8_t", "float"]:
@@ -249,7 +251,10 @@ class Inputs:
 
     def _words(self) -> str:
         width = self.preprocessing.shape[1]
-        return piece("word") + piece(f"windows_{self.preprocessing.pool}").replace("WIDTH", str(width))
+        names = ["word", f"windows_{self.preprocessing.pool}"]
+        if self.streamed:
+            names.append(f"dark_{self.preprocessing.pool}")
+        return "\n".join(map(piece, names)).replace("WIDTH", str(width))
 
     def _windows(
         self, *, declared: list[str], each: list[str], skip: str | None, name: str = "sums"

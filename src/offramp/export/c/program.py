@@ -48,7 +48,9 @@ class Program:
     def inputs(self) -> Inputs:
         """From raw samples to what the first junction reads."""
         grid = None if self.device is None else self.device.quantisation.input
-        return Inputs(self.prefix, self.bundle.preprocessing, self.device is not None, grid)
+        return Inputs(
+            self.prefix, self.bundle.preprocessing, self.device is not None, grid, self.streamed is not None
+        )
 
     @property
     def n_inputs(self) -> int:

@@ -156,10 +156,11 @@ class Rows:
 
     def _defined(self, words: str, arguments: str, body: list[str]) -> str:
         g = self._encoding.together
+        apart = "NOT_INLINED " if g > 1 and self._encoding.kind != "dense" else ""
         sums = ", ".join(f"s{j} = sum[{j}]" for j in range(g))
         lines = [
             f"/* {words[0].upper()}{words[1:]}. */",
-            f"NOT_INLINED static void {self.name}(",
+            f"{apart}static void {self.name}(",
             f"    {self._sum} *sum, const {self._x} *x, const {self._w} *w{arguments}, uint_fast16_t n)",
             "{",
             *_in([f"{self._sum} {sums};", *body, *(f"sum[{j}] = s{j};" for j in range(g))]),

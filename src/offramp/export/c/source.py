@@ -54,7 +54,7 @@ _PRELUDE = """\
 #define DO_DSP 0
 #endif
 
-/* For short loops that would run out of registers within another. */
+/* For loops with many sums, which would run out of registers within another. */
 #if defined(__GNUC__)
 #define NOT_INLINED __attribute__((noinline))
 #else

@@ -54,6 +54,7 @@ def counted(program: Program, target: Target, *, zero_share: float = 0.0) -> Foo
         stack=_stack(program, text),
         stack_unknown=(),
         counts=_counts(program, target.name, by_junction),
+        pushed=None,
         junctions=junction_footprints(program, target.name, by_junction, zero_share),
     )
 

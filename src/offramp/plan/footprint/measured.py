@@ -31,7 +31,7 @@ def measured(
         folder = Path(name)
         text = _write(program, folder)
         code = folder / f"{program.prefix}.c"
-        modes = ("PUSHED",) if program.streamed is not None else ()
+        pushes = ("PUSHED",) if program.streamed is not None else ()
 
         def linked(kind: str, *defines: str) -> Built:
             return build(
@@ -39,11 +39,11 @@ def measured(
                 [folder / "probe.c", code],
                 folder=folder / kind,
                 include=[folder],
-                defines=(*modes, *defines),
+                defines=defines,
                 optimise=optimise,
             )
 
-        whole = linked("whole")
+        in_use = linked("in_use", *pushes)
         made = compile_object(target, code, folder=folder, include=[folder], optimise=optimise)
         stacks = {name: stack(made, f"{program.prefix}_{name}") for name in functions(program)}
         data = samples(program, zero_share)
@@ -53,11 +53,12 @@ def measured(
             streaming=program.streamed is not None,
             unit=target.unit,
             measured_by=f"{_version(target)} {optimise}, {target.emulator} as {target.machine}",
-            flash=_flash(text, program, sizes(whole), sizes(linked("empty", "EMPTY")), sizes(made)),
+            flash=_flash(text, program, sizes(in_use), sizes(linked("empty", *pushes, "EMPTY")), sizes(made)),
             ram={"static": sizes(made).ram_bytes, **buffers(program)},
             stack={name: one.n_bytes for name, one in stacks.items()},
             stack_unknown=tuple(sorted({name for one in stacks.values() for name in one.unknown})),
-            counts=_counts(program, whole.run(data).intervals),
+            counts=_counts(linked("whole").run(data).intervals),
+            pushed=_pushed(in_use.run(data).intervals) if pushes else None,
             junctions=junction_footprints(
                 program,
                 target.name,
@@ -93,26 +94,30 @@ def _flash(text: str, program: Program, whole: Sizes, empty: Sizes, alone: Sizes
     return {"code": code, "library": library, **known}
 
 
-def _counts(program: Program, intervals: tuple[int, ...]) -> dict[str, int]:
+def _counts(intervals: tuple[int, ...]) -> dict[str, int]:
     """Means of the samples."""
+    return dict(zip(("head", "exit", "encode"), map(round, _means(intervals)), strict=True))
+
+
+def _pushed(intervals: tuple[int, ...]) -> int:
+    """The mean of the head's, begun, pushed and ended."""
+    *head, _exit, _encode = _means(intervals)
+    return round(sum(head))
+
+
+def _means(intervals: tuple[int, ...]) -> list[float]:
+    """Of each interval of a sample, over the samples."""
     n = len(intervals) // N_SAMPLES
-    mean = [round(sum(intervals[i::n]) / N_SAMPLES) for i in range(n)]
-    *head, exit, encode = mean
-    return {"head": sum(head), "exit": exit, "encode": encode}
+    return [sum(intervals[i::n]) / N_SAMPLES for i in range(n)]
 
 
 def _by_junction(program: Program, intervals: tuple[int, ...]) -> dict[str, int]:
     """Means of the samples: every call is cut where a junction ends."""
-    n = len(intervals) // N_SAMPLES
-    mean = iter([sum(intervals[i::n]) / N_SAMPLES for i in range(n)])
-    before = 0.0
-    if program.streamed is not None:
-        before = sum(next(mean) for _ in range(1 + program.inputs.n_raw))
+    mean = iter(_means(intervals))
     made = {}
     for part in ("head", "exit", "encoder"):
         for number, _ in enumerate(program.parts.get(part, ()), start=1):
-            made[f"{part} {number}"] = round(next(mean) + before)
-            before = 0.0
+            made[f"{part} {number}"] = round(next(mean))
         next(mean)  # behind the last junction: verdict, coding
     return made
 

@@ -9,7 +9,7 @@ from offramp.export.c import CJunction, Program
 from offramp.export.c.costs import Priced, by_input, candidates
 from offramp.plan.footprint.record import Candidate, JunctionFootprint
 
-TABLE_KINDS = ("weights", "index", "biases", "multipliers")
+TABLE_KINDS = {"weight": "weights", "index": "index", "bias": "biases", "multiplier": "multipliers"}
 _TABLE = re.compile(r"^static const (\w+) (\w+)\[(\d+)\] ROM", re.MULTILINE)
 _ELEMENT = {"uint8_t": 1, "float": 4}
 _NARROW_POOL = 16  # sums of larger windows take 32 bits
@@ -22,11 +22,13 @@ def tables(program: Program, text: str, linked: Collection[str] | None = None) -
     Args:
         linked: names of those that count; None for all.
     """
-    found = [(name, _N_BYTES[kind] * int(n)) for kind, name, n in _TABLE.findall(text)]
-    whole = sum(n_bytes for name, n_bytes in found if linked is None or name in linked)
-    of_junctions = [table_bytes(program, junction) for _, junction in junctions(program)]
-    kinds = {kind: sum(one[kind] for one in of_junctions) for kind in TABLE_KINDS}
-    return kinds | {"tables": whole - sum(kinds.values())}
+    owners = {junction.name for _, junction in junctions(program)}
+    made = dict.fromkeys([*TABLE_KINDS.values(), "tables"], 0)
+    for kind, name, n in _TABLE.findall(text):
+        if linked is None or name in linked:
+            owner, _, ending = name.rpartition("_")
+            made[TABLE_KINDS[ending] if owner in owners else "tables"] += _N_BYTES[kind] * int(n)
+    return made
 
 
 def buffers(program: Program) -> dict[str, int]:

@@ -59,7 +59,8 @@ class Footprint:
         ram: bytes by what: static (of the code itself), and the buffers that a caller gives.
         stack: bytes by function; a caller needs the largest.
         stack_unknown: functions of the library whose stack nobody states.
-        counts: by step of a sample: head, exit, encode.
+        counts: by step of a sample that lies in one buffer: head, exit, encode.
+        pushed: the head's count where a sample comes value by value; None where it cannot.
     """
 
     target: str
@@ -72,6 +73,7 @@ class Footprint:
     stack: Mapping[str, int]
     stack_unknown: tuple[str, ...]
     counts: Mapping[str, int]
+    pushed: int | None
     junctions: tuple[JunctionFootprint, ...]
 
     @property

@@ -11,9 +11,3 @@ static inline uint32_t windows_at(const uint8_t *sample)
     return left + (right << 16) + 0x00020002;
 #endif
 }
-
-/* Whether all pixels of both are 0. */
-static inline bool is_dark(const uint8_t *sample)
-{
-    return (word_at(sample) | word_at(sample + WIDTH)) == 0;
-}

@@ -19,9 +19,3 @@ static inline uint8_t window_of(uint32_t sums)
 {
     return (uint8_t)(((sums & 0xFFFF) + (sums >> 16) + 8) >> 4);
 }
-
-/* Whether all its pixels are 0. */
-static inline bool is_dark(const uint8_t *sample)
-{
-    return (word_at(sample) | word_at(sample + WIDTH) | word_at(sample + 2 * WIDTH) | word_at(sample + 3 * WIDTH)) == 0;
-}
