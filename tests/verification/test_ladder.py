@@ -32,8 +32,6 @@ def test_a_network_is_the_same_bits_on_every_processor(emulated):
     rung = held(BY_NAME["u8-4x2"], emulated, every=16, n_counted=2, optimise="-O2")
     assert (rung.name, rung.mismatches, rung.unit) == (emulated.name, 0, emulated.unit)
     assert rung.mean <= rung.most
-    assert rung.flash_bytes > 0
-    assert rung.ram_bytes > 0
 
 
 @st.composite

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from offramp.export.c import Program, header, source
 from offramp.targets import Program as Built
-from offramp.targets import Run, Target, build, check_fits_chip, compile_object, sizes, stack
+from offramp.targets import Target, build, check_fits_chip, compile_object, sizes, stack
 from offramp.verification.reference import Expected
 
 Array = npt.NDArray[Any]
@@ -22,21 +22,6 @@ Array = npt.NDArray[Any]
 SMALL_RAM_BYTES = 4096  # with so little there is no buffer for a sample that is pushed value by value
 
 _LIBRARY_STACK = 32  # what functions of the C library take at most, such as a product of floats
-
-# Reads, writes and counts, as every program under test does.
-_EMPTY = """\
-#include "harness.h"
-int main(void)
-{
-    unsigned char value;
-    while (harness_read(&value, 1) == 1) {
-        harness_start();
-        harness_stop();
-        harness_write(&value, 1);
-    }
-    return 0;
-}
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +33,8 @@ class Rung:
         images: samples.
         activations_compared: numbers: activations, scores, verdicts, coded bytes, of all samples.
         mismatches: those that differ.
-        flash_bytes: of the program beyond one that reads and writes alone; None natively.
-        ram_bytes: variables beyond those of that one, the caller's arrays among them, and the stack that was
-            seen in use; None where that is not measured.
+        flash_bytes, ram_bytes: of the exported code, RAM with the caller's arrays and the stack; None where
+            it was not weighed.
         unit: instructions or cycles; "" where nothing is counted.
         mean, most: of it for a sample, from the sample to the verdict.
     """
@@ -84,14 +68,14 @@ def verify(
     Args:
         samples: raw, (n, *shape).
         pushed: value by value; where RAM is small, without a buffer for a sample.
-        n_counted: how many of the samples are counted, without tracing; with 0 nothing is weighed either.
+        n_counted: how many of the samples are counted, without tracing.
         defines: of the compiler, such as OFFRAMP_SCALAR.
 
     Raises:
         MissingDependencyError, ToolchainError, TooLargeError: as `targets.build` and `Program.run`.
     """
     started = time.perf_counter()
-    weighed: dict[str, Any] = {}
+    counts = None
     with tempfile.TemporaryDirectory(prefix="offramp-") as name:
         folder = Path(name)
         write_device(program, folder)
@@ -125,17 +109,18 @@ def verify(
         traced = made("traced", "OFFRAMP_TRACE").run(_bytes(samples), timeout_s=timeout_s)
         mismatches = _differences(traced.output, expected.traced)
         if n_counted > 0:
-            counted = made("counted")
-            run = counted.run(_bytes(samples[:n_counted]), timeout_s=timeout_s)
+            run = made("counted").run(_bytes(samples[:n_counted]), timeout_s=timeout_s)
             mismatches += _differences(run.output, expected.verdict[:n_counted])
-            weighed = _weighed(counted, run, optimise)
+            counts = run.counts
     return Rung(
         name=target.name,
         images=len(samples),
         activations_compared=expected.n_activations,
         mismatches=mismatches,
+        unit=target.unit if counts else "",
+        mean=counts.mean if counts else None,
+        most=counts.maximum if counts else None,
         seconds=time.perf_counter() - started,
-        **weighed,
     )
 
 
@@ -143,26 +128,6 @@ def _entries(program: Program) -> list[str]:
     """The functions that a device calls."""
     made = ["begin", "push", "end"] if program.streamed is not None else []
     return [*made, "head", "exit", "encode", *(["tail"] if "tail" in program.parts else [])]
-
-
-def _weighed(counted: Built, run: Run, optimise: str) -> dict[str, Any]:
-    """What the program takes beyond an empty one, and what a sample costs."""
-    target, counts = counted.target, run.counts
-    if counts is None:
-        return {}
-    with tempfile.TemporaryDirectory(prefix="offramp-") as name:
-        source = Path(name) / "empty.c"
-        source.write_text(_EMPTY, encoding="utf-8")
-        empty = sizes(build(target, [source], folder=Path(name), optimise=optimise))
-    taken = sizes(counted)
-    variables = taken.ram_bytes - empty.ram_bytes
-    return {
-        "flash_bytes": taken.flash_bytes - empty.flash_bytes,
-        "ram_bytes": None if run.stack_bytes is None else variables + run.stack_bytes,
-        "unit": target.unit,
-        "mean": counts.mean,
-        "most": counts.maximum,
-    }
 
 
 def write_device(program: Program, folder: Path) -> None:

@@ -24,9 +24,8 @@ def write_verified_page(verified: Verified, path: Path) -> list[Path]:
             "",
             *table_lines(main_table(verified)),
             "",
-            "Flash and RAM: what the program takes beyond one that only reads and writes; RAM with the"
-            " caller's arrays and the stack that was seen in use. QEMU counts instructions, simavr cycles,"
-            " from the sample to the verdict.",
+            "Flash and RAM are those of the exported code, RAM with the caller's arrays and the stack. QEMU"
+            " counts instructions, simavr cycles, from the sample to the verdict.",
         ],
     }
     if len(verified.held) > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from offramp.bundle import Bundle
 from offramp.experiments.verified.cases import CASES, LARGEST
 from offramp.experiments.verified.networks import Case, chance_samples, program_of, smallest
 from offramp.export.c import Numbers, Program, program
+from offramp.plan.footprint import footprint
 from offramp.targets import TARGETS
 from offramp.targets.tools import said
 from offramp.verification import (
@@ -68,6 +69,7 @@ class Form:
     optimise: str = "-O2"
     defines: tuple[str, ...] = ()
     n_counted: int = 0
+    weighed: bool = False
 
     def steps(self) -> Iterator[Step]:
         """One for each target."""
@@ -79,7 +81,7 @@ class Form:
     def _rung(self, name: str, wanted: Expected) -> Rung:
         if name == ONNX:
             return verify_onnx(self.program, wanted, self.samples)
-        return verify(
+        rung = verify(
             self.program,
             wanted,
             self.samples,
@@ -89,6 +91,10 @@ class Form:
             optimise=self.optimise,
             defines=self.defines,
         )
+        if not self.weighed or not TARGETS[name].emulator:
+            return rung
+        taken = footprint(self.program, name)
+        return replace(rung, flash_bytes=taken.flash_bytes, ram_bytes=taken.ram_bytes)
 
 
 @dataclass(frozen=True)
@@ -180,6 +186,7 @@ def forms_of(
                 targets=tuple(targets) if all_of_them and kind == "int8" else processors,
                 pushed=streaming,
                 n_counted=1000 if all_of_them else 100,
+                weighed=all_of_them,
             )
         if kind == "int8":
             yield from _built_otherwise(bundle.name, choices[False], samples[:N_FEW], processors)
