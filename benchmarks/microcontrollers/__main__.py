@@ -156,10 +156,14 @@ def _rows(
     """Every contender's builds for every target, for one seed; slow ones in floats only where asked for."""
     images, labels = (values[:n] for values in dataset.split("test"))
     with tempfile.TemporaryDirectory(prefix="offramp-") as name:
-        for contender, forms, expected in contenders(sparse, dense, dataset, images, peers, Path(name)):
+        for contender, forms, expected in contenders(
+            sparse, dense, dataset, images, peers, Path(name), targets
+        ):
             if contender in IN_FLOATS and not in_floats:
                 continue
             for target, (form, sources) in product(targets, forms.items()):
+                if sources.target not in ("", target):
+                    continue
                 for build in measured(TARGETS[target], sources, images):
                     row = {
                         "contender": contender,

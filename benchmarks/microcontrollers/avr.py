@@ -13,7 +13,7 @@ from benchmarks.microcontrollers.contender import SUPPORT, Sources, built
 from benchmarks.microcontrollers.dense import Dense, int8_layers
 from offramp.data import Dataset
 from offramp.errors import TooLargeError
-from offramp.export.c import header, source
+from offramp.export.c import chosen_program, header, source
 from offramp.targets import TARGETS, build, check_fits_chip, sizes
 from offramp.train import Trained
 
@@ -41,7 +41,7 @@ def _row(
 ) -> dict[str, Any]:
     calibration, _ = dataset.split("calibration")
     bundle = ours.bundle(trained.model, trained.job.preprocessing, calibration)
-    written = next(iter(ours.exported(bundle).values()))  # streamed, without an index
+    written = chosen_program(bundle, "int8", target=TARGET.name, streaming=True)
     with tempfile.TemporaryDirectory(prefix="offramp-") as name:
         folder = Path(name)
         (folder / "sparse.c").write_text(source(written), encoding="utf-8")

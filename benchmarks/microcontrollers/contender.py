@@ -19,12 +19,14 @@ class Sources:
     Args:
         foreign: written by others, whose warnings are theirs.
         flags: of the compiler.
+        target: the only one that it is for; "" for all.
     """
 
     files: tuple[Path, ...]
     include: tuple[Path, ...] = ()
     foreign: bool = True
     flags: tuple[str, ...] = ()
+    target: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """Everything that stands beside each other for one seed: its C, and the classes that it must find."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +26,14 @@ def contenders(
     images: npt.NDArray[np.uint8],
     peers: Path,
     folder: Path,
+    targets: Sequence[str],
 ) -> Iterator[Contender]:
     """Name, the forms of its C, and the classes of the images by its arithmetic in NumPy."""
     calibration, _ = dataset.split("calibration")
     bundle = ours.bundle(sparse.model, sparse.job.preprocessing, calibration)
     forms = {
-        form: ours.write(written, _made(folder, f"ours_{number}"))
-        for number, (form, written) in enumerate(ours.exported(bundle).items())
+        form: ours.write(written, _made(folder, f"ours_{number}"), target=target)
+        for number, (form, (target, written)) in enumerate(ours.exported(bundle, targets).items())
     }
     yield OURS, forms, ours.classes(bundle, images)
 

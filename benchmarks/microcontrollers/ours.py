@@ -1,5 +1,6 @@
 """A sparse network by `offramp export c`: head and exit in integers, with the exit's confidence."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from benchmarks.microcontrollers.contender import Sources
 from offramp.bundle import Bundle, Preprocessing
 from offramp.codec import fit_codec
 from offramp.exits import ExitRule
-from offramp.export.c import Encoding, Program, Shape, encodings, header, program, source
+from offramp.export.c import Prefer, Program, chosen_program, header, source
 from offramp.int8 import IntegerDevice
 from offramp.nn import MLP, to_part
 from offramp.plan.judgement.fitted_grids import fitted_grids
 from offramp.runtime import edge_scores
 
+PREFERENCES: tuple[Prefer, ...] = ("size", "speed")
 RULE = ExitRule(0.9)  # the price of a confidence is that of any threshold
 _GLUE = """\
 #include "network.h"
@@ -47,32 +49,25 @@ def bundle(model: MLP, preprocessing: Preprocessing, images: npt.NDArray[np.uint
     return replace(made, quantisation=fitted_grids(made, images))
 
 
-def exported(bundle: Bundle) -> dict[str, Program]:
-    """Every form that `offramp export c` may choose for a target, by its name."""
+def exported(bundle: Bundle, targets: Sequence[str]) -> dict[str, tuple[str, Program]]:
+    """What `offramp export c` chooses for each target, by what is preferred and how samples are read."""
     return {
-        f"{'streamed' if streaming else 'rows'}, {index}": program(
-            bundle, "int8", choose, streaming=streaming
+        f"{'streamed' if streaming else 'rows'}, {prefer}, {target}": (
+            target,
+            chosen_program(bundle, "int8", target=target, prefer=prefer, streaming=streaming),
         )
+        for target in targets
         for streaming in (True, False)
-        for index, choose in (("no index where a formula is", _smallest), ("stored index", _stored))
+        for prefer in PREFERENCES
     }
 
 
-def _smallest(shape: Shape) -> Encoding:
-    return min(encodings(shape), key=lambda encoding: encoding.weight_bytes + encoding.index_bytes)
-
-
-def _stored(shape: Shape) -> Encoding:
-    kept = [encoding for encoding in encodings(shape) if encoding.affine is None]
-    return min(kept, key=lambda encoding: encoding.weight_bytes + encoding.index_bytes)
-
-
-def write(written: Program, folder: Path) -> Sources:
+def write(written: Program, folder: Path, *, target: str) -> Sources:
     """The C in `folder`, and what it is compiled with."""
     (folder / "sparse.c").write_text(source(written), encoding="utf-8")
     (folder / "sparse.h").write_text(header(written), encoding="utf-8")
     (folder / "network.c").write_text(_GLUE, encoding="utf-8")
-    return Sources((folder / "network.c", folder / "sparse.c"), (folder,), foreign=False)
+    return Sources((folder / "network.c", folder / "sparse.c"), (folder,), foreign=False, target=target)
 
 
 def classes(bundle: Bundle, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
