@@ -41,3 +41,17 @@ def _bundle() -> Bundle:
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
     return _bundle()
+
+
+@pytest.fixture(scope="session")
+def wide() -> Bundle:
+    """16 x 16 pixels -> 200 features -> 2 classes; 51,200 weights in its head."""
+    return Bundle(
+        "wide",
+        preprocessing=Preprocessing((16, 16), "uint8"),
+        classes=("left", "right"),
+        head=Part((LinearLayer(256, 200, False), ReluLayer()), {"0.weight": np.ones((200, 256), np.float32)}),
+        exit=Part((LinearLayer(200, 2, False),), {"0.weight": np.ones((2, 200), np.float32)}),
+        tail=None,
+        exit_rule=ExitRule(0.9),
+    )

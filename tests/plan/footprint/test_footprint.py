@@ -68,6 +68,13 @@ def test_a_chip_that_is_too_small_is_refused_by_the_number_of_bytes(bundle: Bund
         weighed.check_fits(flash_bytes=weighed.flash_bytes - 1, ram_bytes=weighed.ram_bytes - 2)
 
 
+def test_tables_beyond_the_chip_are_refused_by_the_bytes_without_a_compiler(wide: Bundle) -> None:
+    weighed = footprint(chosen_program(wide, "float32", target="atmega328p", streaming=False), "atmega328p")
+    assert weighed.measured_by == "own count: its tables alone are more than ATmega328P holds"
+    with pytest.raises(TooLargeError, match=r"bytes of flash are [\d,]+ too many for the 32,768"):
+        weighed.check_fits()
+
+
 def test_an_unknown_target_is_refused(bundle: Bundle) -> None:
     made = chosen_program(bundle, "int8", target="cortex-m0")
     with pytest.raises(ConfigError, match="unknown target 'z80'; give one of atmega328p, cortex-m0"):

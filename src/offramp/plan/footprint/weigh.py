@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from offramp.errors import TooLargeError
-from offramp.export.c import Program
+from offramp.export.c import Program, source
 from offramp.export.c.chosen import zero_share as zero_share_of
 from offramp.export.c.costs import check_target
 from offramp.plan.footprint.counted import OWN_COUNT, counted
 from offramp.plan.footprint.measured import measured
+from offramp.plan.footprint.parts import tables
 from offramp.plan.footprint.record import Footprint
 from offramp.targets import TARGETS, missing
 
@@ -33,7 +34,9 @@ def footprint(
     chip = TARGETS[target]
     share = zero_share_of(program.bundle) if zero_share is None else zero_share
     reason = "as asked for"
-    if toolchain is not False:
+    if chip.flash_bytes and sum(tables(program, source(program)).values()) > chip.flash_bytes:
+        reason = f"its tables alone are more than {chip.chip} holds"  # avr-gcc knows no arrays as large
+    elif toolchain is not False:
         reason = "" if toolchain else missing(chip)
         if not reason:
             try:
