@@ -13,7 +13,7 @@ import numpy as np
 from offramp.bundle import Preprocessing
 from offramp.codec import Grid
 from offramp.export.c.rows import piece
-from offramp.export.c.text import float_number, table
+from offramp.export.c.text import float_number, inside, table
 
 _WORD = 4  # pixels that are looked at together
 _NARROW = 16  # the largest pool whose sums of bytes 16 bits hold
@@ -146,7 +146,7 @@ class Inputs:
         return [
             *body,
             f"for (i = 0; i < {rule.n_values}; i++) {{",
-            *_in([f"value = {self._value('sample[i]')};", *given]),
+            *inside([f"value = {self._value('sample[i]')};", *given]),
             "}",
         ]
 
@@ -170,7 +170,7 @@ class Inputs:
                 *_unless_zero(f"{add}(stream->sums, stream->next, input);", self.integers, "input"),
                 "stream->next++;",
             ]
-            return [f"if (stream->next < {rule.n_values}) {{", *_in(taken), "}"]
+            return [f"if (stream->next < {rule.n_values}) {{", *inside(taken), "}"]
         (height, width), pool = rule.shape, rule.pool
         window = [
             f"const uint_fast16_t i = stream->row / {pool} * {width // pool} + stream->column / {pool};",
@@ -183,14 +183,14 @@ class Inputs:
             f"{self._window} *window = stream->windows + stream->column / {pool};",
             f"*window = ({self._window})(*window + value);",
             f"if (stream->row % {pool} == {pool - 1} && stream->column % {pool} == {pool - 1}) {{",
-            *_in(window),
+            *inside(window),
             "}",
             f"if (++stream->column == {width}) {{",
             "    stream->column = 0;",
             "    stream->row++;",
             "}",
         ]
-        return [f"if (stream->row < {height}) {{", *_in(taken), "}"]
+        return [f"if (stream->row < {height}) {{", *inside(taken), "}"]
 
     @property
     def _floats(self) -> bool:
@@ -245,7 +245,7 @@ class Inputs:
             f"            x = ({kind})(x + corner[column]);",
             "        }",
             "    }",
-            *_in([*mean, *each]),
+            *inside([*mean, *each]),
             "}",
         ]
 
@@ -273,7 +273,7 @@ class Inputs:
             *declared,
             f"for (row = 0; row < {rule.shape[0] // pool}; row++, sample += {width * (pool - 1)}) {{",
             f"    for (column = 0; column < {width // _WORD}; column++, sample += {_WORD}) {{",
-            *_in(_in(inner)),
+            *inside(inside(inner)),
             "    }",
             "}",
         ]
@@ -285,8 +285,4 @@ def _unless_zero(call: str, integers: bool, value: str = "value") -> list[str]:
 
 
 def _function(words: str, signature: str, body: list[str]) -> str:
-    return "\n".join([words, signature, "{", *_in(body), "}", ""])
-
-
-def _in(lines: list[str]) -> list[str]:
-    return [line if line.startswith("#") else f"    {line}" for line in lines]
+    return "\n".join([words, signature, "{", *inside(body), "}", ""])

@@ -9,7 +9,7 @@ import numpy as np
 
 from offramp.export.c.encodings import Encoding, Shape
 from offramp.export.c.rows import Rows
-from offramp.export.c.text import narrowest, read, table
+from offramp.export.c.text import inside, narrowest, read, table
 from offramp.int8 import IntegerJunction
 
 
@@ -96,7 +96,7 @@ class CJunction:
             f"static void {self.name}(const {self.reads} *x, {self.gives} *y)",
             "{",
         ]
-        return "\n".join([*lines, _code(body), "}", ""])
+        return "\n".join([*lines, *inside(body), "}", ""])
 
     def _declarations(self) -> list[str]:
         encoding = self.encoding
@@ -119,7 +119,7 @@ class CJunction:
         encoding, n_out = self.encoding, self.shape.n_out
         g, c = encoding.together, encoding.block[1]
         if c <= g or encoding.kind == "dense":
-            return [f"for (o = 0; o < {n_out}; o += {g}) {{", *_shifted(self._group("o")), "}"]
+            return [f"for (o = 0; o < {n_out}; o += {g}) {{", *inside(self._group("o")), "}"]
         # All c outputs of a block go through the same index.
         again = "index" if encoding.index is not None else "at"
         kind = (
@@ -132,7 +132,7 @@ class CJunction:
             f"    {kind}start = {again};",
             "    uint_fast16_t j;",
             f"    for (j = o; j < o + {c}; j += {g}) {{",
-            *_shifted([f"{again} = start;", *self._group("j")], 2),
+            *inside([f"{again} = start;", *self._group("j")], 2),
             "    }",
             "}",
         ]
@@ -166,12 +166,3 @@ def result(junction: CJunction, o: str, value: str) -> str:
     else:
         multiplier = f"{int(scaling.multiplier[0])}u"
     return f"y[{o}] = symbol({value}, {multiplier}, {scaling.lift}, {scaling.shift}, {scaling.limit});"
-
-
-def _shifted(lines: list[str], by: int = 1) -> list[str]:
-    """Indented, but for lines of the preprocessor."""
-    return [line if line.startswith("#") else "    " * by + line for line in lines]
-
-
-def _code(lines: list[str]) -> str:
-    return "\n".join(line if line.startswith("#") or not line else f"    {line}" for line in lines)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import resources
 
 from offramp.export.c.encodings import CHUNK, FARTHER, Encoding
-from offramp.export.c.text import read
+from offramp.export.c.text import inside, read
 
 
 def piece(name: str) -> str:
@@ -81,12 +81,12 @@ class Rows:
     def _dense(self) -> list[str]:
         wide = [
             f"for (; n >= {CHUNK}; n -= {CHUNK}, x += {CHUNK}, w += {CHUNK * self._encoding.together}) {{",
-            *_in(self._products("x", CHUNK)),
+            *inside(self._products("x", CHUNK)),
             "}",
         ]
         rest = [
             f"for (; n > 0; n--, x++, w += {self._encoding.together}) {{",
-            *_in(self._products("x", 1)),
+            *inside(self._products("x", 1)),
             "}",
         ]
         fast = piece("mve_dense").splitlines() if self._alone else []
@@ -99,7 +99,7 @@ class Rows:
         one = read(encoding.index, "index")
         place = f"x + {one}" if r == 1 else f"x + (uint32_t){one} * {r}"
         block = [f"const {self._x} *p = {place};", "index++;", *self._block()]
-        return [*fast, "for (; n > 0; n--) {", *_in(block), "}"]
+        return [*fast, "for (; n > 0; n--) {", *inside(block), "}"]
 
     def _delta(self) -> list[str]:
         index, r = self._encoding.index, self._encoding.block[0]
@@ -107,10 +107,10 @@ class Rows:
         pointer = "*index" if self._is_far else "index"
         step = [f"step = {read(index, pointer)};", f"({pointer})++;" if self._is_far else "index++;"]
         if self._is_far:
-            step += [f"while (step == {FARTHER}) {{", f"    p += {FARTHER * r};", *_in(step), "}"]
+            step += [f"while (step == {FARTHER}) {{", f"    p += {FARTHER * r};", *inside(step), "}"]
         step.append(f"p += step * {r};" if r > 1 else "p += step;")
         block = ["uint_fast16_t step;", *step, *self._block()]
-        return [f"const {self._x} *p = x;", "for (; n > 0; n--) {", *_in(block), "}"]
+        return [f"const {self._x} *p = x;", "for (; n > 0; n--) {", *inside(block), "}"]
 
     def _affine(self) -> list[str]:
         r = self._encoding.block[0]
@@ -121,7 +121,7 @@ class Rows:
             "at += step;",
             "at -= at >= of ? of : 0;",
         ]
-        return ["uint32_t at = *from;", *fast, "for (; n > 0; n--) {", *_in(block), "}", "*from = at;"]
+        return ["uint32_t at = *from;", *fast, "for (; n > 0; n--) {", *inside(block), "}", "*from = at;"]
 
     def _block(self) -> list[str]:
         """The block of inputs from p on."""
@@ -152,24 +152,20 @@ class Rows:
                 f"s{j} = __smlad(even, __sxtb16((int8x4_t)b), s{j});",
                 f"s{j} = __smlad(odd, odd_weights(b), s{j});",
             ]
-        return ["#if DO_DSP", "{", *_in(pairs), "}", "#else", *scalar, "#endif"]
+        return ["#if DO_DSP", "{", *inside(pairs), "}", "#else", *scalar, "#endif"]
 
     def _defined(self, words: str, arguments: str, body: list[str]) -> str:
         g = self._encoding.together
-        apart = "NOT_INLINED " if g > 1 and self._encoding.kind != "dense" else ""
+        within = g > 1 or self._encoding.block[1] > 1  # a loop over the outputs of a block
+        apart = "NOT_INLINED " if within and self._encoding.kind != "dense" else ""
         sums = ", ".join(f"s{j} = sum[{j}]" for j in range(g))
         lines = [
             f"/* {words[0].upper()}{words[1:]}. */",
             f"{apart}static void {self.name}(",
             f"    {self._sum} *sum, const {self._x} *x, const {self._w} *w{arguments}, uint_fast16_t n)",
             "{",
-            *_in([f"{self._sum} {sums};", *body, *(f"sum[{j}] = s{j};" for j in range(g))]),
+            *inside([f"{self._sum} {sums};", *body, *(f"sum[{j}] = s{j};" for j in range(g))]),
             "}",
             "",
         ]
         return "\n".join(lines)
-
-
-def _in(lines: list[str]) -> list[str]:
-    """Indented, but for lines of the preprocessor."""
-    return [line if line.startswith("#") else f"    {line}" for line in lines]

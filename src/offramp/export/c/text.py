@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,6 @@ def narrowest(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array.astype(np.int32)
 
 
-def indented(lines: Iterable[str] | str, by: int = 1) -> str:
-    """Lines, indented by so many levels."""
-    text = lines if isinstance(lines, str) else "\n".join(lines)
-    return textwrap.indent(text, "    " * by)
+def inside(lines: Sequence[str], by: int = 1) -> list[str]:
+    """Lines of a block, indented by so many levels; the preprocessor's stay where they are."""
+    return [line if line.startswith("#") or not line else "    " * by + line for line in lines]
