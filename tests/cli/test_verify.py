@@ -27,7 +27,7 @@ def test_a_bundle_is_held_and_every_number_written_down(cli, bundle, tmp_path):
     assert target["images"] > 5
     assert target["activations_compared"] > target["images"]
     assert found["skipped"] == []
-    assert [one["form"].split(",")[0] for one in found["networks"]] == ["float32"]
+    assert [one["form"].split(";")[0] for one in found["networks"]] == ["float32"]
     assert "--float32" in found["command"]
     assert found["command"] in files[1].read_text()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -196,9 +197,9 @@ def _built_otherwise(name: str, written: Program, samples: Array, names: tuple[s
     few = np.concatenate([samples, extremes(written)])
     if simd := tuple(one for one in names if TARGETS[one].features):
         scalar = ("OFFRAMP_SCALAR",)
-        yield Form(name, f"{_words(written)}, scalar", written, few, simd, defines=scalar)
+        yield Form(name, f"{_words(written)}; scalar", written, few, simd, defines=scalar)
     for level in LEVELS:
-        yield Form(name, f"{_words(written)}, {level}", written, few, names, optimise=level)
+        yield Form(name, f"{_words(written)}; {level}", written, few, names, optimise=level)
 
 
 def forms_of_cases(targets: Sequence[str], cases: Sequence[Case] = (*CASES, LARGEST)) -> Iterator[Form]:
@@ -210,7 +211,8 @@ def forms_of_cases(targets: Sequence[str], cases: Sequence[Case] = (*CASES, LARG
         n = N_SKEWED if case.skewed else N_CHANCE
         samples = np.concatenate([chance_samples(case, n, np.random.default_rng(1)), extremes(written)])
         if case is LARGEST:  # samples of 65,535 values, and tables that an AVR cannot address
-            samples, names = samples[::16], tuple(name for name in names if name != "atmega328p")
+            samples = np.concatenate([samples[::16], samples[-4:]])  # the last ones drive sums to their ends
+            names = tuple(name for name in names if name != "atmega328p")
         yield Form(case.name, _words(written), written, samples, names, pushed=case.pushed)
 
 
@@ -219,7 +221,7 @@ def tools_of(targets: Sequence[str]) -> dict[str, str]:
     known = [TARGETS[name] for name in targets if name in TARGETS]
     tools = {tool.command: tool for target in known for tool in target.tools if tool.path()}
     return {
-        command: said(tool, ["--version"]).splitlines()[0].split()[-1].strip("()")
+        command: _version(said(tool, ["--version"]).splitlines()[0])
         for command, tool in tools.items()
         if not command.startswith("/")  # a header
     }
@@ -261,13 +263,19 @@ def verified(
     )
 
 
+def _version(line: str) -> str:
+    """What a tool's first line says of it, but for the packager's own numbers in brackets."""
+    found = re.search(r"\d+(\.\d+)+", re.sub(r"\(.*?\)", "", line))
+    return found[0] if found else line
+
+
 def _words(written: Program) -> str:
     """What a program is, in short."""
     kinds: list[str] = [junction.encoding.kind for name in written.parts for junction in written.parts[name]]
     if written.streamed is not None:
         kinds[0:1] = ["input by input"]
     rule = written.rule.rule
-    return f"{written.numbers}, {' '.join(kinds)}, {written.bundle.codec.name}, {rule.criterion}"
+    return f"{written.numbers}; {', '.join(kinds)}; {written.bundle.codec.name}; {rule.criterion}"
 
 
 def _rung_dict(rung: Rung) -> dict[str, Any]:
