@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from offramp.bundle import Bundle
 from offramp.errors import LineLostError
-from offramp.export.c import Encoding, Shape, encodings, header, program, source
+from offramp.export.c import chosen_program, header, source
 from offramp.runtime.gateway import DeviceAnswer, Gateway, GatewayCounts, SerialLine
 from offramp.targets import TARGETS, Program, Run, build
 
@@ -59,7 +59,7 @@ def built(
     Raises:
         MissingDependencyError, ToolchainError, TooLargeError: as `targets.build`.
     """
-    exported = program(bundle, "int8", _smallest, tail=mode == "local")
+    exported = chosen_program(bundle, "int8", target=target, prefer="speed", tail=mode == "local")
     sources = {f"{exported.prefix}.c": source(exported), f"{exported.prefix}.h": header(exported)}
     text = DEVICE.read_text(encoding="utf-8")
     sources["device.c"] = text.replace("@prefix@", exported.prefix).replace("@PREFIX@", exported.upper)
@@ -114,10 +114,6 @@ def _outcome(run: Run, told: list[DeviceAnswer], counts: GatewayCounts) -> Outco
         told=told,
         counts=counts,
     )
-
-
-def _smallest(shape: Shape) -> Encoding:
-    return min(encodings(shape), key=lambda encoding: encoding.weight_bytes + encoding.index_bytes)
 
 
 def _free_port() -> int:
