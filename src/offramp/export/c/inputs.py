@@ -267,7 +267,7 @@ class Inputs:
             found += [f"{name} = windows_at(sample);"]
             inner = [*found, *each]
         else:
-            inner = [*found, "if (is_dark(sample)) {", f"    {skip}", "    continue;", "}"]
+            inner = [*found, "if (LIKELY(is_dark(sample))) {", f"    {skip}", "    continue;", "}"]
             inner += [f"{name} = windows_at(sample);", *each]
         return [
             *declared,

@@ -45,11 +45,25 @@ _PRELUDE = """\
 #define DO_DSP 1
 #include <arm_acle.h>
 #endif
+#if defined(__ARM_FEATURE_SAT) && !defined(OFFRAMP_SCALAR)
+#define DO_SATURATE 1
+#include <arm_acle.h>
+#endif
 #ifndef DO_MVE
 #define DO_MVE 0
 #endif
 #ifndef DO_DSP
 #define DO_DSP 0
+#endif
+#ifndef DO_SATURATE
+#define DO_SATURATE 0
+#endif
+
+/* For small functions that are worth a copy at each call, where there are registers enough. */
+#if defined(__ARM_ARCH_6M__) || defined(__AVR__)
+#define COPIED
+#else
+#define COPIED inline
 #endif
 
 /* For loops that would run out of registers within another one; vectors have registers of their own. */

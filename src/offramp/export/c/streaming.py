@@ -13,7 +13,9 @@ import numpy as np
 from offramp.errors import ConfigError
 from offramp.export.c.encodings import Shape
 from offramp.export.c.junctions import CJunction, result
-from offramp.export.c.text import read, table
+from offramp.export.c.text import inside, read, table
+
+_UNROLLED = 4  # blocks of an input that are written one after the other
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,7 @@ class StreamedJunction:
             "    }",
             "}",
             "",
-            f"static void {name}_add({sums} *sums, uint_fast16_t i, {junction.reads} value)",
+            f"static COPIED void {name}_add({sums} *sums, uint_fast16_t i, {junction.reads} value)",
             "{",
             f"    const {weight} *w = {name}_weight + (uint32_t)i * {per_input};",
         ]
@@ -130,16 +132,16 @@ class StreamedJunction:
             r, per_block = self._shape.block[0], self.index.shape[1]
             at = "(uint32_t)i" if r == 1 else f"(uint32_t)(i / {r})"
             target = read(self.index, "index")
-            lines += [
-                f"    const {kind} *index = {name}_index + {at} * {per_block};",
-                "    uint_fast8_t k;" if per_block < 256 else "    uint_fast16_t k;",
-                f"    for (k = 0; k < {per_block}; k++) {{",
-                f"        {sums} *sum = sums + {target}{f' * {c}u' if c > 1 else ''};",
-                "        index++;",
-            ]
+            lines.append(f"    const {kind} *index = {name}_index + {at} * {per_block};")
+            block = [f"{sums} *sum = sums + {target}{f' * {c}u' if c > 1 else ''};", "index++;"]
             for j in range(c):
-                lines += [f"        sum[{j}] += {multiply};", "        w++;"]
-            lines += ["    }", "}"]
+                block += [f"sum[{j}] += {multiply};", "w++;"]
+            if per_block <= _UNROLLED:
+                lines += [line for _ in range(per_block) for line in inside(["{", *inside(block), "}"])]
+            else:
+                lines.append("    uint_fast8_t k;" if per_block < 256 else "    uint_fast16_t k;")
+                lines += [f"    for (k = 0; k < {per_block}; k++) {{", *inside(block, 2), "    }"]
+            lines.append("}")
         finished = (
             result(junction, "o", "sums[o]")
             if integers

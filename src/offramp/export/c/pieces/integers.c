@@ -13,5 +13,10 @@ static uint8_t symbol(int32_t sum, uint16_t multiplier, uint8_t lift, uint8_t sh
         a = (uint32_t)(((uint64_t)a * multiplier + ((uint64_t)1 << (shift - 1))) >> shift);
     }
 #endif
+#if DO_SATURATE
+    if (limit == 255) {
+        return (uint8_t)__usat((int32_t)a, 8);
+    }
+#endif
     return a < limit ? (uint8_t)a : limit;
 }
