@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from offramp.bundle import Bundle, present, read
-from offramp.cli.console import print_json, print_line
+from offramp.cli.console import note, print_json, print_line
 from offramp.cli.footprint import print_footprint
 from offramp.cli.judged_data import Source
 from offramp.cli.options import (
@@ -41,6 +41,9 @@ def c(
     prefer: PreferOption = "size",
     streaming: Streaming = None,
     tail: Annotated[bool, typer.Option("--tail", help="The tail too, in float32.")] = False,
+    serial: Annotated[
+        bool, typer.Option("--serial", help="The C of a serial line to offramp gateway too.")
+    ] = False,
     flash: FlashBytes = None,
     ram: RamBytes = None,
     data: JudgedData = None,
@@ -60,6 +63,7 @@ def c(
       offramp export c digits.bundle -o firmware
       offramp export c m8 -o firmware --target atmega328p --streaming
       offramp export c m8 -o firmware --float32 --tail --target cortex-m7
+      offramp export c m8 -o firmware --serial
     """
     check_folder(output)
     whole = read(bundle, parts=present(bundle))
@@ -69,7 +73,7 @@ def c(
     made = chosen_program(whole, kind, target=target, prefer=prefer, streaming=streaming, tail=tail)
     weighed = footprint(made, target)
     weighed.check_fits(flash_bytes=flash, ram_bytes=ram)
-    write_folder(files(made, weighed.to_json()), output)
+    write_folder(files(made, weighed.to_json(), serial=serial), output)
     if as_json:
         print_json(weighed.to_json() | {"folder": str(output)})
         return
@@ -87,7 +91,7 @@ def _quantised(whole: Bundle, source: Source, path: Path) -> Bundle:
         )
     samples = source.samples(whole, "calibration")
     found = quantised(whole, samples.x, samples.y)
-    print_line(f"quantised on {samples.words}, for this export only: offramp quantise {path} keeps it")
+    note(f"quantised on {samples.words}, for this export only: offramp quantise {path} keeps it")
     return replace(whole, quantisation=found.bundle.quantisation)
 
 

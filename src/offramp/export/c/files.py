@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib import resources
 from typing import Any
 
 from offramp.export.c.header import header
 from offramp.export.c.program import Program
 from offramp.export.c.source import source
+
+SERIAL = ("offramp_serial.h", "offramp_serial.c")
 
 _MAIN = """\
 /* An example: reads raw samples from standard input, as {p}_input in C order, and says what becomes of each.
@@ -51,7 +54,7 @@ _CMAKE = """\
 cmake_minimum_required(VERSION 3.13)
 project({p} C)
 
-add_library({p} STATIC {p}.c)
+add_library({p} STATIC {sources})
 target_include_directories({p} PUBLIC ${{CMAKE_CURRENT_SOURCE_DIR}})
 set_target_properties({p} PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON)
 if(CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
@@ -65,18 +68,26 @@ target_link_libraries({p}_example PRIVATE {p})
 """
 
 
-def files(program: Program, report: Mapping[str, Any]) -> dict[str, bytes]:
+def files(program: Program, report: Mapping[str, Any], *, serial: bool = False) -> dict[str, bytes]:
     """Name -> content: NAME.h, NAME.c, main.c, CMakeLists.txt and report.json.
 
     Args:
         report: JSON values.
+        serial: whether the C of a serial line to a gateway is among them.
     """
-    names = {"p": program.prefix, "u": program.upper}
+    line = (
+        {name: resources.files("offramp.wire.serial").joinpath(name).read_text() for name in SERIAL}
+        if serial
+        else {}
+    )
+    sources = " ".join([f"{program.prefix}.c", *(name for name in line if name.endswith(".c"))])
+    names = {"p": program.prefix, "u": program.upper, "sources": sources}
     texts = {
         f"{program.prefix}.h": header(program),
         f"{program.prefix}.c": source(program),
         "main.c": _MAIN.format(**names),
         "CMakeLists.txt": _CMAKE.format(**names),
         "report.json": json.dumps(report, indent=1) + "\n",
+        **line,
     }
     return {name: text.encode() for name, text in texts.items()}
