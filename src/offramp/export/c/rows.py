@@ -95,7 +95,10 @@ class Rows:
     def _indexed(self) -> list[str]:
         encoding, (r, _) = self._encoding, self._encoding.block
         assert encoding.index is not None
-        fast = piece(f"mve_{encoding.kind}_{r}").splitlines() if self._alone and r in (1, CHUNK) else []
+        fast: list[str] = []
+        if self._alone and r in (1, CHUNK):
+            load = "vldrbq" if encoding.kind == "u8" else "vldrhq"
+            fast = piece(f"mve_indexed_{r}").replace("vldrXq", load).splitlines()
         one = read(encoding.index, "index")
         place = f"x + {one}" if r == 1 else f"x + (uint32_t){one} * {r}"
         block = [f"const {self._x} *p = {place};", "index++;", *self._block()]
