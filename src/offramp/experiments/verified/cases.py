@@ -96,6 +96,7 @@ CASES: tuple[Case, ...] = (
         streaming=True,
         rule=ExitRule(NEVER),
     ),
+    Case(name="pairs", head=(_blocks(16, 4, 4, 2), DENSE), preprocessing=POOLED, streaming=True, pushed=True),
     Case(name="pooled-3", head=(Junction(n_out=12, out_degree=4),), preprocessing=POOLED_3),
     Case(name="pooled-4", head=(SPARSE,), preprocessing=POOLED_4, streaming=True, pushed=True),
     Case(name="tall", head=(Junction(n_out=10, out_degree=1),), preprocessing=TALL, streaming=True),

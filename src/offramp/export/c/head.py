@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from offramp.export.c.functions import chain, function
 from offramp.export.c.program import Program
+from offramp.export.c.streaming import StreamedJunction
 
 
 def head(program: Program) -> str:
@@ -11,7 +12,7 @@ def head(program: Program) -> str:
     p, junctions, inputs = program.prefix, program.parts["head"], program.inputs
     signature = f"void {p}_head(const {p}_input *sample, {p}_feature *features)"
     if program.streamed is not None:
-        return _streamed_head(program, signature)
+        return _streamed_head(program, program.streamed, signature)
     if inputs.as_they_are:
         return function(signature, *chain(junctions, "sample", "features"))
     declared, called = chain(junctions, "input", "features")
@@ -19,7 +20,7 @@ def head(program: Program) -> str:
     return inputs.array() + "\n" + function(signature, declared, ["    inputs_of(sample, input);", *called])
 
 
-def _streamed_head(program: Program, signature: str) -> str:
+def _streamed_head(program: Program, streamed: StreamedJunction, signature: str) -> str:
     """The head over a whole sample, and value by value."""
     p, (first, *rest), inputs = program.prefix, program.parts["head"], program.inputs
     kind, n_sums = "int32_t" if program.numbers == "int8" else "float", first.shape.n_out
@@ -30,7 +31,7 @@ def _streamed_head(program: Program, signature: str) -> str:
     called = [f"    {first.name}_finish(sums, {to});", f"    TRACE({to}, {n_sums});", *called]
     behind = function(f"static void {p}_behind(const {kind} *sums, {p}_feature *features)", declared, called)
     whole = [f"    {kind} sums[{n_sums}];", f"    {first.name}_clear(sums);"]
-    whole += [f"    {line}" for line in inputs.each(f"{first.name}_add")]
+    whole += [f"    {line}" for line in inputs.each(f"{first.name}_add", in_pairs=streamed.in_pairs)]
     return "\n".join(
         [
             "/* What follows the first junction's sums. */",

@@ -71,6 +71,11 @@ class Inputs:
         rule = self.preprocessing
         return self.bytes_as_they_are and rule.pool in (2, 4) and rule.shape[1] % _WORD == 0
 
+    @property
+    def two_at_once(self) -> bool:
+        """Whether two neighbours come together, the first of them an even one."""
+        return self.by_words and self.preprocessing.pool == 2
+
     def tables(self) -> list[str]:
         """Definitions that the functions below need."""
         made = [piece("grid_symbol")] if self.grid is not None else []
@@ -113,11 +118,18 @@ class Inputs:
             body.append(f"memset({last}, 0, {rest} * sizeof *input); /* padding */")
         return _function(words, f"static void inputs_of(const {self.raw} *sample, {self.type} *input)", body)
 
-    def each(self, add: str) -> list[str]:
-        """Lines that give every input of `sample` to the function `add` with `sums`, but for zeros."""
+    def each(self, add: str, *, in_pairs: bool) -> list[str]:
+        """Lines that give every input of `sample` to the function `add` with `sums`, but for zeros.
+
+        Args:
+            in_pairs: whether there is a function for two neighbours too.
+        """
         rule = self.preprocessing
         if self.by_words:
-            if rule.pool == 2:
+            if rule.pool == 2 and in_pairs:
+                each = [f"{add}_two(sums, i, (uint8_t)(window >> 2), (uint8_t)(window >> 18));", "i += 2;"]
+                skip = "i += 2;"
+            elif rule.pool == 2:
                 each = [
                     "value = (uint8_t)(sums_of_windows >> 2);",
                     *_unless_zero(f"{add}(sums, i, value);", True),
@@ -134,7 +146,11 @@ class Inputs:
                 ]
                 skip = "i++;"
             return self._windows(
-                declared=[f"{self._counter} column, row;", "uint_fast16_t i = 0;", "uint8_t value;"],
+                declared=[
+                    f"{self._counter} column, row;",
+                    "uint_fast16_t i = 0;",
+                    *([] if rule.pool == 2 and in_pairs else ["uint8_t value;"]),
+                ],
                 each=[line.replace("sums_of_windows", "window") for line in each],
                 skip=skip,
                 name="window",

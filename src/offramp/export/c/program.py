@@ -47,10 +47,7 @@ class Program:
     @property
     def inputs(self) -> Inputs:
         """From raw samples to what the first junction reads."""
-        grid = None if self.device is None else self.device.quantisation.input
-        return Inputs(
-            self.prefix, self.bundle.preprocessing, self.device is not None, grid, self.streamed is not None
-        )
+        return _inputs(self.prefix, self.bundle, self.device, streamed=self.streamed is not None)
 
     @property
     def n_inputs(self) -> int:
@@ -120,9 +117,17 @@ def program(
             _junction(prefix, name, number, part, step, integer, choose)
             for number, (step, integer) in enumerate(zip(steps_of(name, part), integers, strict=False), 1)
         ]
-    streamed = StreamedJunction(parts["head"][0], bundle.preprocessing.n_values) if streaming else None
+    streamed = None
+    if streaming:
+        inputs = _inputs(prefix, bundle, device, streamed=True)
+        streamed = StreamedJunction(parts["head"][0], bundle.preprocessing.n_values, inputs.two_at_once)
     rule = device.rule if device else IntegerRule(bundle.exit_rule, 1.0, len(bundle.classes))
     return Program(bundle, numbers, prefix, parts, streamed, device, rule)
+
+
+def _inputs(prefix: str, bundle: Bundle, device: IntegerDevice | None, *, streamed: bool) -> Inputs:
+    grid = None if device is None else device.quantisation.input
+    return Inputs(prefix, bundle.preprocessing, device is not None, grid, streamed)
 
 
 def _check(bundle: Bundle, *, tail: bool) -> None:

@@ -25,6 +25,7 @@ class StreamedJunction:
     Args:
         junction: the same, output by output; its encoding is not used.
         n_values: inputs that come; what stands behind them only pads.
+        two_at_once: whether samples are read so that two neighbours come together.
 
     Raises:
         ConfigError: more blocks of outputs than 16 bits can name.
@@ -32,6 +33,7 @@ class StreamedJunction:
 
     junction: CJunction
     n_values: int
+    two_at_once: bool = False
 
     def __post_init__(self) -> None:
         if self._n_out_blocks > 1 << 16:
@@ -81,6 +83,41 @@ class StreamedJunction:
             "index": 0 if self.index is None else int(self.index.nbytes),
         }
         return self.junction.table_bytes | own
+
+    @property
+    def in_pairs(self) -> bool:
+        """Whether there is a function for two inputs, 2i and 2i + 1, which go to the same few outputs."""
+        if not self.two_at_once:
+            return False
+        shared = self.index is not None and self._shape.block[0] % 2 == 0
+        return self.junction.integer is not None and shared and self._edges[0].shape[1] <= _UNROLLED
+
+    def _add_two(self, sums: str, weight: str) -> list[str]:
+        """NAME_add_two takes two neighbours, the first an even one: each sum moves once for both."""
+        assert self.index is not None
+        name, (r, c) = self.junction.name, self._shape.block
+        per_block, per_input = self.index.shape[1], self.weights.shape[1]
+        kind = "uint8_t" if self.index.itemsize == 1 else "uint16_t"
+        block = [
+            f"{sums} *sum = sums + {read(self.index, 'index')}{f' * {c}u' if c > 1 else ''};",
+            "index++;",
+        ]
+        for j in range(c):
+            first, second = (read(self.weights, f"w + {at}") for at in (j, per_input + j))
+            block += [
+                f"sum[{j}] += {first} * a;",
+                f"sum[{j}] += {second} * b;",
+            ]  # each fits an int of 16 bits
+        block.append(f"w += {c};")
+        return [
+            "",
+            f"static COPIED void {name}_add_two({sums} *sums, uint_fast16_t i, uint8_t a, uint8_t b)",
+            "{",
+            f"    const {weight} *w = {name}_weight + (uint32_t)i * {per_input};",
+            f"    const {kind} *index = {name}_index + (uint32_t)(i / {r}) * {per_block};",
+            *(line for _ in range(per_block) for line in inside(["{", *inside(block), "}"])),
+            "}",
+        ]
 
     def tables(self) -> str:
         """Their definitions."""
@@ -142,6 +179,8 @@ class StreamedJunction:
                 lines.append("    uint_fast8_t k;" if per_block < 256 else "    uint_fast16_t k;")
                 lines += [f"    for (k = 0; k < {per_block}; k++) {{", *inside(block, 2), "    }"]
             lines.append("}")
+        if self.in_pairs:
+            lines += self._add_two(sums, weight)
         finished = (
             result(junction, "o", "sums[o]")
             if integers
