@@ -194,7 +194,7 @@ def test_the_last_rung_of_the_ladder_counts_every_number_that_differs(workshop, 
     raw = bench.samples(bundle.preprocessing, 1500)
     wanted = expected(made, raw)
     rung = verify_onnx(made, wanted, raw)
-    assert (rung.target, rung.images, rung.mismatches) == ("onnxruntime", 1500, 0)
+    assert (rung.name, rung.images, rung.mismatches) == ("onnxruntime", 1500, 0)
     assert rung.activations_compared == 1500 * (12 + 8 + 3 + 3)  # label, sure and level of each
     wanted.layers[0][7, 3] ^= 1
     wanted.layers[2][1400, 0] += 1

@@ -44,7 +44,12 @@ def test_the_threshold_is_certified_on_what_the_integer_device_says(plain: Bundl
     np.testing.assert_array_equal(
         found.calibration.certifying.confidence[0], confidences(found.bundle, samples[0][certified_on])
     )
-    assert quantisation.evidence == {"n": 2000, "data_digest": samples_digest(*samples)}
+    zeros = (IntegerDevice(found.bundle).inputs(samples[0]) == 0).mean()
+    assert quantisation.evidence == {
+        "n": 2000,
+        "data_digest": samples_digest(*samples),
+        "zero_inputs": pytest.approx(zeros, abs=1e-4),
+    }
 
 
 def test_the_float32_side_stays_as_it_was(plain: Bundle, samples: Any) -> None:
