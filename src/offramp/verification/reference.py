@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offramp.codec import stacked
-from offramp.export.c import CJunction, Program
+from offramp.export.c import CJunction, Encoding, Program
 from offramp.int8 import FARTHEST
 
 Array = npt.NDArray[Any]
@@ -60,7 +60,7 @@ def expected(program: Program, samples: Array) -> Expected:
         tail = _run(program.parts.get("tail", []), program.device.values(trace.sent))
         return _expected(program, trace.head, exit, trace.encoder, level, rows, tail)
     x = program.bundle.preprocessing(samples)
-    head = _run(program.parts["head"], x)
+    head = _run(program.parts["head"], x, streamed=program.streamed is not None)
     exit = _run(program.parts["exit"], head[-1])
     encoder = _run(program.parts.get("encoder", []), head[-1])
     scores, rule = exit[-1], program.rule
@@ -93,11 +93,18 @@ def _expected(
     return Expected([*head, *exit], verdict, encoder, coded, [*encoder, *tail] if tail else [])
 
 
-def _run(junctions: list[CJunction], x: Array) -> list[Array]:
-    """In float32: each sum begins with the bias, and products are added in the order of the table."""
-    given = []
+def _run(junctions: list[CJunction], x: Array, *, streamed: bool = False) -> list[Array]:
+    """In float32: each sum begins with the bias, and products are added in the order of the table.
+
+    Args:
+        streamed: whether the first junction takes its inputs as they come, whatever its encoding.
+    """
+    given: list[Array] = []
     for junction in junctions:
-        rows, inputs = junction.encoding.rows, junction.encoding.inputs(junction.shape)
+        shape, encoding = junction.shape, junction.encoding
+        if streamed and not given:
+            encoding = Encoding("u16", shape.block, shape.table.shape[1], shape.rows)
+        rows, inputs = encoding.rows, encoding.inputs(shape)
         total = np.broadcast_to(junction.bias, (len(x), len(junction.bias))).astype(np.float32)
         for k in range(rows.shape[1]):
             total = total + rows[:, k] * x[:, inputs[:, k]]

@@ -204,6 +204,15 @@ CASES: tuple[Case, ...] = (
         codec="float32",
     ),
     Case(
+        name="float-pushed-affine",  # inputs come in another order than that of the formula
+        head=(_affine(32, 6, 4, 2),),
+        preprocessing=Preprocessing((24, 18), "float32", pool=3, pad_to=64),
+        numbers="float32",
+        streaming=True,
+        kind="affine",
+        codec="float32",
+    ),
+    Case(
         name="float-pushed",
         head=(_blocks(16, 4, 4, 2), DENSE),
         preprocessing=Preprocessing((60,), "float32", pad_to=64),
