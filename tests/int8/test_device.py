@@ -13,7 +13,7 @@ from offramp.int8 import IntegerDevice
 from offramp.runtime import edge_scores
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(bundles())
 def test_integers_are_near_the_float32_device(bundle):
     device, raw = IntegerDevice(bundle), samples_for(bundle.preprocessing)
@@ -28,7 +28,7 @@ def test_integers_are_near_the_float32_device(bundle):
     assert np.sqrt(np.square(scores - exits["exit"]).mean()) < (0.03 if bits == 8 else 0.2) * spread
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(bundles())
 def test_what_is_sent_codes_to_the_same_symbols_again(bundle):
     device = IntegerDevice(bundle)

@@ -108,7 +108,7 @@ def part_of(bundle, name, symbols, low, step):
     return given, low, step, unit
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(bundles(), st.integers(0, 99))
 def test_whoever_follows_the_page_computes_what_we_do(bundle, seed):
     device, (raw,) = IntegerDevice(bundle), samples_for(bundle.preprocessing, 1, seed=seed)
@@ -175,7 +175,7 @@ def level(rule, unit, scores):
     return -(log2(whole) + surprise)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(bundles(), st.integers(0, 99))
 def test_whoever_follows_the_page_finds_our_levels(bundle, seed):
     device = IntegerDevice(bundle)

@@ -30,7 +30,7 @@ def decided(device, raw):
     return {row: one for row, one in enumerate(answers._answers) if one is not None}, unsure
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(bundles(), st.integers(1, 100))
 def test_symbols_verdicts_and_bytes_are_those_of_the_reference(bundle, seed):
     reference, raw = IntegerDevice(bundle), samples_for(bundle.preprocessing, 20, seed=seed)
@@ -51,7 +51,7 @@ def test_symbols_verdicts_and_bytes_are_those_of_the_reference(bundle, seed):
     np.testing.assert_array_equal(request.inputs[0].array, stacked(reference.coded(trace.sent[~sure])))
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(bundles(ASKING), st.integers(1, 100))
 def test_what_judges_hear_is_what_edge_and_server_compute(bundle, seed):
     reference, raw = IntegerDevice(bundle), samples_for(bundle.preprocessing, 20, seed=seed)

@@ -78,7 +78,7 @@ def test_every_number_of_every_device_is_that_of_the_reference(workshop, bench, 
         patch.setattr(layers, "gathers", lambda layer: form == "gather")
         patch.setattr("offramp.export.onnx.integer_device.gathers", lambda layer: form == "gather")
 
-        @settings(max_examples=12)
+        @settings(max_examples=8)
         @given(bench.networks(workshop), st.sampled_from([1, 20]))
         def holds(bundle, n):
             raw = bench.samples(bundle.preprocessing, 20)
@@ -113,7 +113,7 @@ def test_it_holds_at_both_ends_of_what_bytes_can_be(workshop, bench, behind):
 
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_levels_are_those_of_the_reference_for_scores_of_any_size(bench, criterion):
-    @settings(max_examples=30)
+    @settings(max_examples=15)
     @given(
         st.integers(2, 6).flatmap(
             lambda n: st.tuples(

@@ -6,7 +6,7 @@ from offramp.export.onnx.preprocessing import add_preprocessing
 
 
 def test_inputs_of_the_network_are_the_same_bits_as_in_training(bench):
-    @settings(max_examples=40)
+    @settings(max_examples=20)
     @given(bench.preprocessings())
     def holds(rule):
         graph, raw = Graph(), bench.samples(rule, 5)

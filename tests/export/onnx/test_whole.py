@@ -42,7 +42,7 @@ def rules_of(bundle):
 
 
 def test_every_model_of_every_network_says_what_the_runtime_does(workshop, bench):
-    @settings(max_examples=25)
+    @settings(max_examples=12)
     @given(bench.networks(workshop), st.sampled_from([1, 20]))
     def holds(bundle, n):
         raw, models, rules = bench.samples(bundle.preprocessing, n), onnx_models(bundle), rules_of(bundle)
@@ -102,7 +102,7 @@ def test_features_arrive_bit_for_bit(bench, codec):
     numbers = st.floats(-1e6, 1e6, width=32) | st.integers(-300, 300).map(lambda i: i / 2)  # ties
     matrices = npst.arrays(np.float32, (6, 3), elements=numbers)
 
-    @settings(max_examples=20)
+    @settings(max_examples=10)
     @given(matrices, matrices)
     def holds(fitted_to, x):
         fitted, graph = fit_codec(codec, fitted_to), Graph()
