@@ -1,15 +1,13 @@
 """Writes docs/cli.md from the --help of every command."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-COMMANDS = (
-    *("", "demo", "train", "calibrate", "evaluate", "inspect", "serve", "run", "link"),
-    *("reproduce", "certify", "compare", "search", "search-evidence", "payload"),
-    *("export", "export onnx", "export repository"),
-)
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 PLAIN = {"COLUMNS": "96", "TERMINAL_WIDTH": "96", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
 DECORATION = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TYPER_USE_RICH")
@@ -25,20 +23,42 @@ used wrongly; interrupted, it exits with 130. `--debug`, before or after the com
 
 
 def page() -> str:
-    """The whole page."""
-    return "\n".join([HEADER, *map(section, COMMANDS)])
-
-
-def section(command: str) -> str:
-    """Title and help of one command; "" is `offramp` itself."""
-    title = f"offramp {command}".strip()
+    """The whole page, from a process whose terminal is plain; Typer looks at that when it is imported."""
     environment = {name: value for name, value in os.environ.items() if name not in DECORATION} | PLAIN
-    arguments = [sys.executable, "-m", *title.split(), "--help"]
-    result = subprocess.run(arguments, env=environment, capture_output=True, check=True, encoding="utf-8")
-    text = "\n".join(line.rstrip() for line in result.stdout.splitlines()).strip("\n")
-    return f"## {title}\n\n```text\n{text}\n```\n"
+    arguments = [sys.executable, __file__, "--print"]
+    return subprocess.run(
+        arguments, env=environment, capture_output=True, check=True, encoding="utf-8"
+    ).stdout
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """The words of every command, groups before what is in them; none for `offramp` itself."""
+    import typer
+
+    from offramp.cli import app
+
+    def below(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        yield words
+        for name, one in getattr(command, "commands", {}).items():
+            yield from below(one, (*words, name))
+
+    return below(typer.main.get_command(app), ())
+
+
+def section(words: tuple[str, ...]) -> str:
+    """Title and help of one command."""
+    from offramp.cli import main
+
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        status = main([*words, "--help"])
+    assert status == 0, words
+    text = "\n".join(line.rstrip() for line in printed.getvalue().splitlines()).strip("\n")
+    return f"## {' '.join(('offramp', *words))}\n\n```text\n{text}\n```\n"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print(f"written: {PAGE.name}")
+    if sys.argv[1:] == ["--print"]:
+        sys.stdout.write("\n".join([HEADER, *map(section, commands())]))
+    else:
+        PAGE.write_text(page(), encoding="utf-8")
+        print(f"written: {PAGE.name}")
