@@ -97,7 +97,7 @@ PUBLIC = {
     "system": "AUTO",
     "targets": """
         Counts Object Program Run Sizes Stack Symbol TARGETS Target build check_fits_chip compile_object
-        missing sizes stack
+        missing scratch sizes stack
     """,
     "wire": """
         EdgeReport FLEET_SERVICE InferRequest InferResponse LATENCY_BOUNDS_S MAX_ERROR_CHARACTERS MAX_EXITS

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from offramp.errors import ConfigError
 from offramp.report import markdown_table
 
 
@@ -14,9 +15,18 @@ def json_text(values: Any) -> str:
 
 
 def write_texts(content: Mapping[Path, str]) -> list[Path]:
-    """Write each text into its file; gives the paths."""
+    """Write each text into its file; gives the paths.
+
+    Raises:
+        ConfigError: the system refuses; what it says of a full disk does not name the file.
+    """
     for path, text in content.items():
-        path.write_text(text, encoding="utf-8")
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(
+                f"{path}: cannot be written: {error.strerror}; make room, or give another path"
+            ) from error
     return list(content)
 
 

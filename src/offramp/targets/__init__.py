@@ -2,6 +2,7 @@
 
 from offramp.targets.build import build, compile_object
 from offramp.targets.program import Counts, Object, Program, Run
+from offramp.targets.scratch import scratch
 from offramp.targets.sizes import Sizes, Symbol, check_fits_chip, sizes
 from offramp.targets.stack import Stack, stack
 from offramp.targets.target import TARGETS, Target
@@ -21,6 +22,7 @@ __all__ = [
     "check_fits_chip",
     "compile_object",
     "missing",
+    "scratch",
     "sizes",
     "stack",
 ]

@@ -1,12 +1,12 @@
 """A program that was built: run natively or under an emulator, in a folder of its own."""
 
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from offramp.errors import ToolchainError
 from offramp.targets.emulator import command
+from offramp.targets.scratch import scratch
 from offramp.targets.target import Target
 
 
@@ -73,8 +73,7 @@ class Program:
             MissingDependencyError: the emulator is not installed.
             ToolchainError: the program hung, or ended with another status than 0; what was printed follows.
         """
-        with tempfile.TemporaryDirectory(prefix="offramp-run-") as name:
-            folder = Path(name)
+        with scratch("offramp-run-") as folder:
             (folder / "input").write_bytes(data)
             self._finish(folder, timeout_s, serial_port)
             return Run(

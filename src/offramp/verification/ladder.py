@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass
 from importlib import resources
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from offramp.export.c import Program, header, source
 from offramp.targets import Program as Built
-from offramp.targets import Target, build, check_fits_chip, compile_object, sizes, stack
+from offramp.targets import Target, build, check_fits_chip, compile_object, scratch, sizes, stack
 from offramp.verification.reference import Expected
 
 Array = npt.NDArray[Any]
@@ -76,8 +75,7 @@ def verify(
     """
     started = time.perf_counter()
     counts = None
-    with tempfile.TemporaryDirectory(prefix="offramp-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         write_device(program, folder)
         modes = (*defines, *(["PUSHED"] if pushed else []))
         if not pushed or target.ram_bytes == 0 or target.ram_bytes > SMALL_RAM_BYTES:

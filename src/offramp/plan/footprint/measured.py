@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from importlib import resources
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from offramp.plan.footprint.parts import buffers, functions, junction_footprints
 from offramp.plan.footprint.record import Footprint
 from offramp.plan.footprint.samples import N_SAMPLES, samples
 from offramp.targets import Program as Built
-from offramp.targets import Sizes, Target, build, compile_object, sizes, stack
+from offramp.targets import Sizes, Target, build, compile_object, scratch, sizes, stack
 from offramp.targets.tools import said
 
 
@@ -27,8 +26,7 @@ def measured(
     Raises:
         MissingDependencyError, ToolchainError, TooLargeError: as `targets.build` and `Program.run`.
     """
-    with tempfile.TemporaryDirectory(prefix="offramp-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         text = _write(program, folder)
         code = folder / f"{program.prefix}.c"
         pushes = ("PUSHED",) if program.streamed is not None else ()
