@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from offramp.bundle import read_terms
-from offramp.cli.arguments import finite, finite_or_none
+from offramp.cli.arguments import finite
 from offramp.cli.console import note, notes_of, print_json_line
-from offramp.cli.options import MAX_DEADLINE_S, BundleFolder, Ca, Cert, Key, TokenFile
+from offramp.cli.options import MAX_DEADLINE_S, BundleFolder, Ca, Cert, HedgeAfter, Key, TokenFile
 from offramp.cli.tally import troubles
 from offramp.errors import ConfigError, TailRefusedError
 from offramp.runtime import ClientSecurity, LinkPolicy
@@ -50,15 +50,7 @@ def gateway(
             help="After so long without an answer of the tail the device is told to trust its exit.",
         ),
     ] = 0.5,
-    hedge_after_s: Annotated[
-        float | None,
-        typer.Option(
-            min=0.001,
-            callback=finite_or_none,
-            help="Without an answer for so long, send the request over a second connection too.",
-            show_default="never",
-        ),
-    ] = None,
+    hedge_after_s: HedgeAfter = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many answers.", show_default=False)
     ] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from offramp.cli.arguments import finite_or_none
 from offramp.export.c import Prefer
 
 Data = Annotated[str, typer.Option("--data", help="digits, mnist, or a file: .npz, .csv or .parquet.")]
@@ -71,6 +72,15 @@ JudgedData = Annotated[
         help="Labelled samples: a .npz, .csv or .parquet file, all of it; of the file that the bundle was"
         " trained on, the split that the training has not seen.",
         show_default="the data set that the bundle was trained on, if that is digits or mnist",
+    ),
+]
+HedgeAfter = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        callback=finite_or_none,
+        help="Without an answer for so long, send the request over a second connection too.",
+        show_default="never",
     ),
 ]
 Page = Annotated[

@@ -19,6 +19,7 @@ from offramp.cli.options import (
     Ca,
     Cert,
     DataDir,
+    HedgeAfter,
     Key,
     Label,
     Threads,
@@ -72,15 +73,7 @@ def run(
             show_default="0.5; 5 with --refine",
         ),
     ] = None,
-    hedge_after_s: Annotated[
-        float | None,
-        typer.Option(
-            min=0.001,
-            callback=finite_or_none,
-            help="Without an answer for so long, send the request over a second connection too.",
-            show_default="never",
-        ),
-    ] = None,
+    hedge_after_s: HedgeAfter = None,
     refine: Annotated[
         bool,
         typer.Option(
