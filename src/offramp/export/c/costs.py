@@ -1,6 +1,6 @@
 """What a junction costs in C on a processor, by index encoding, and the encoding that costs least.
 
-The prices are measurements: `python -m benchmarks.index_encodings --write` puts junctions of every kind
+The prices are measurements: `python -m benchmarks.index_encodings` puts junctions of every kind
 through the exporter, counts them under emulators and writes costs.csv. A count is a sum of terms:
 
 | term | by output | by input |

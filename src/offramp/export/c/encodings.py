@@ -2,7 +2,7 @@
 
 | kind | index | for |
 |---|---|---|
-| `dense` | none, all inputs in order | every junction; absent edges are weights of 0 |
+| `dense` | none, all inputs in order | small or nearly full junctions; absent edges are weights of 0 |
 | `affine` | none, edge e reads input block (a·e + b) mod n | patterns that a formula made |
 | `u8`, `u16` | the number of each input block, in one or two bytes | n up to 256, or 65,536 |
 | `delta` | how far each block lies behind the one before, in a byte; 255 says: and farther | many inputs |
@@ -27,6 +27,8 @@ KINDS: tuple[Kind, ...] = ("dense", "affine", "u8", "u16", "delta")
 FARTHER = 255  # of a delta: no block yet
 CHUNK = 4  # neighbouring inputs whose weights of one row lie together
 TOGETHER = (1, 2, 3, 4, 5)
+_MANY = 1 << 20  # weights of a dense form that is made though it cannot be the smallest, for its price
+_SMALLER = 3  # a sparse form takes three bytes an edge at most
 
 Array = npt.NDArray[Any]
 
@@ -134,7 +136,9 @@ def encodings(shape: Shape) -> Iterator[Encoding]:
 
 def _alone(shape: Shape) -> Iterator[Encoding]:
     """All kinds that a junction can have."""
-    yield _dense(shape)
+    n_dense = shape.n_in * shape.n_out
+    if n_dense <= _MANY or n_dense <= _SMALLER * shape.rows.size:
+        yield _dense(shape)
     if shape.in_degree == shape.n_in:
         return
     per_row = shape.table.shape[1]
