@@ -126,33 +126,11 @@ class Inputs:
         """
         rule = self.preprocessing
         if self.by_words:
-            if rule.pool == 2 and in_pairs:
-                each = [f"{add}_two(sums, i, (uint8_t)(window >> 2), (uint8_t)(window >> 18));", "i += 2;"]
-                skip = "i += 2;"
-            elif rule.pool == 2:
-                each = [
-                    "value = (uint8_t)(sums_of_windows >> 2);",
-                    *_unless_zero(f"{add}(sums, i, value);", True),
-                    "value = (uint8_t)(sums_of_windows >> 18);",
-                    *_unless_zero(f"{add}(sums, i + 1, value);", True),
-                    "i += 2;",
-                ]
-                skip = "i += 2;"
-            else:
-                each = [
-                    "value = window_of(sums_of_windows);",
-                    *_unless_zero(f"{add}(sums, i, value);", True),
-                    "i++;",
-                ]
-                skip = "i++;"
+            each = self._of_two_windows(add, in_pairs) if rule.pool == 2 else self._of_a_window(add)
             return self._windows(
-                declared=[
-                    f"{self._counter} column, row;",
-                    "uint_fast16_t i = 0;",
-                    *([] if rule.pool == 2 and in_pairs else ["uint8_t value;"]),
-                ],
-                each=[line.replace("sums_of_windows", "window") for line in each],
-                skip=skip,
+                declared=[f"{self._counter} column, row;", "uint_fast16_t i = 0;"],
+                each=each,
+                skip=each[-1],
                 name="window",
             )
         body = ["uint_fast16_t i;", f"{self.type} value;"]
@@ -166,6 +144,19 @@ class Inputs:
             "}",
         ]
 
+    def _of_two_windows(self, add: str, in_pairs: bool) -> list[str]:
+        one_by_one = [
+            *_unless_zero(f"{add}(sums, i, a);", True, "a"),
+            *_unless_zero(f"{add}(sums, i + 1, b);", True, "b"),
+        ]
+        both = ["#if FEW_REGISTERS", *one_by_one, "#else", f"{add}_two(sums, i, a, b);", "#endif"]
+        means = "const uint8_t a = (uint8_t)(window >> 2), b = (uint8_t)(window >> 18);"
+        return [means, *(both if in_pairs else one_by_one), "i += 2;"]
+
+    def _of_a_window(self, add: str) -> list[str]:
+        mean = "const uint8_t value = window_of(window);"
+        return [mean, *_unless_zero(f"{add}(sums, i, value);", True), "i++;"]
+
     def state(self) -> list[str]:
         """Members of a sample under way, beside the sums."""
         rule = self.preprocessing
@@ -176,6 +167,14 @@ class Inputs:
             "uint16_t row, column; /**< of the next value */",
             f"{self._window} windows[{rule.shape[1] // rule.pool}]; /**< sums of the windows under way */",
         ]
+
+    @property
+    def state_bytes(self) -> int:
+        """What these members take."""
+        rule = self.preprocessing
+        if rule.pool == 1:
+            return 2 if rule.n_values < 1 << 16 else 4
+        return 4 + rule.shape[1] // rule.pool * (2 if self._window == "uint16_t" else 4)
 
     def pushed(self, add: str) -> list[str]:
         """Lines that take `value`, the next raw value; more than a sample has are ignored."""

@@ -79,11 +79,16 @@ class CJunction:
         made = [table(f"{self.name}_weight", self.encoding.weights, "weights, output by output")]
         if self.encoding.index is not None:
             made.append(table(f"{self.name}_index", self.encoding.index, f"index, {self.encoding.kind}"))
+        return "\n".join([*made, *self.output_tables()])
+
+    def output_tables(self) -> list[str]:
+        """Those that have an entry for each output."""
+        made = []
         if self.has_bias:
             made.append(table(f"{self.name}_bias", self.stored_bias, "biases"))
         if self.multiplier is not None:
             made.append(table(f"{self.name}_multiplier", self.multiplier, "multipliers"))
-        return "\n".join(made)
+        return made
 
     def function(self) -> str:
         """Its definition: reads x, writes y."""
@@ -146,18 +151,14 @@ class CJunction:
             start = read(self.stored_bias, f"{self.name}_bias + {place}") if self.has_bias else "0"
             lines.append(f"sum[{j}] = {start};")
         lines += self.rows.call()
-        return [*lines, *(self._result(place, f"sum[{j}]") for j, place in enumerate(places))]
-
-    def _result(self, o: str, value: str) -> str:
-        if self.integer is None:
-            return f"y[{o}] = {value} > 0 ? {value} : 0;" if self.relu else f"y[{o}] = {value};"
-        return result(self, o, value)
+        return [*lines, *(result(self, place, f"sum[{j}]") for j, place in enumerate(places))]
 
 
 def result(junction: CJunction, o: str, value: str) -> str:
-    """What becomes of the sum of output o, in integers."""
+    """What becomes of the sum of output o."""
     integer = junction.integer
-    assert integer is not None
+    if integer is None:
+        return f"y[{o}] = {value} > 0 ? {value} : 0;" if junction.relu else f"y[{o}] = {value};"
     scaling = integer.scaling
     if scaling is None:
         return f"y[{o}] = {value} > 0 ? {value} : 0;" if integer.floor == 0 else f"y[{o}] = {value};"

@@ -59,10 +59,12 @@ _PRELUDE = """\
 #define DO_SATURATE 0
 #endif
 
-/* For small functions that are worth a copy at each call, where there are registers enough. */
+/* Small functions are worth a copy at each call where there are registers enough. */
 #if defined(__ARM_ARCH_6M__) || defined(__AVR__)
+#define FEW_REGISTERS 1
 #define COPIED
 #else
+#define FEW_REGISTERS 0
 #define COPIED inline
 #endif
 

@@ -92,109 +92,87 @@ class StreamedJunction:
         shared = self.index is not None and self._shape.block[0] % 2 == 0
         return self.junction.integer is not None and shared and self._edges[0].shape[1] <= _UNROLLED
 
-    def _add_two(self, sums: str, weight: str) -> list[str]:
-        """NAME_add_two takes two neighbours, the first an even one: each sum moves once for both."""
-        assert self.index is not None
-        name, (r, c) = self.junction.name, self._shape.block
-        per_block, per_input = self.index.shape[1], self.weights.shape[1]
-        kind = "uint8_t" if self.index.itemsize == 1 else "uint16_t"
-        block = [
-            f"{sums} *sum = sums + {read(self.index, 'index')}{f' * {c}u' if c > 1 else ''};",
-            "index++;",
-        ]
-        for j in range(c):
-            first, second = (read(self.weights, f"w + {at}") for at in (j, per_input + j))
-            block += [
-                f"sum[{j}] += {first} * a;",
-                f"sum[{j}] += {second} * b;",
-            ]  # each fits an int of 16 bits
-        block.append(f"w += {c};")
-        return [
-            "",
-            f"static COPIED void {name}_add_two({sums} *sums, uint_fast16_t i, uint8_t a, uint8_t b)",
-            "{",
-            f"    const {weight} *w = {name}_weight + (uint32_t)i * {per_input};",
-            f"    const {kind} *index = {name}_index + (uint32_t)(i / {r}) * {per_block};",
-            *(line for _ in range(per_block) for line in inside(["{", *inside(block), "}"])),
-            "}",
-        ]
-
     def tables(self) -> str:
         """Their definitions."""
         name = self.junction.name
         made = [table(f"{name}_weight", self.weights, "weights, input by input")]
         if self.index is not None:
             made.append(table(f"{name}_index", self.index, "index: the outputs of each input"))
-        if self.junction.has_bias:
-            made.append(table(f"{name}_bias", self.junction.stored_bias, "biases"))
-        if self.junction.multiplier is not None:
-            made.append(table(f"{name}_multiplier", self.junction.multiplier, "multipliers"))
-        return "\n".join(made)
+        return "\n".join([*made, *self.junction.output_tables()])
 
     def functions(self) -> str:
-        """NAME_clear sets the sums, NAME_add takes one value, NAME_finish makes the outputs."""
-        junction, name = self.junction, self.junction.name
-        integers = junction.integer is not None
-        sums = "int32_t" if integers else "float"
-        n_out, c = self._shape.n_out, self._shape.block[1]
-        bias = read(junction.stored_bias, f"{name}_bias + o") if junction.has_bias else "0"
-        weight = "int8_t" if integers else "float"
-        per_input = self.weights.shape[1]
+        """NAME_clear sets the sums, NAME_add takes one value, NAME_finish makes the outputs.
+
+        Where inputs come in pairs, NAME_add_two takes two neighbours, the first an even one: each sum moves
+        once for both. That needs registers, so not all processors have it.
+        """
         lines = [
-            f"/* {junction.words}, input by input */",
-            f"static void {name}_clear({sums} *sums)",
-            "{",
-            "    uint_fast16_t o;",
-            f"    for (o = 0; o < {n_out}; o++) {{",
-            f"        sums[o] = {bias};",
-            "    }",
-            "}",
-            "",
-            f"static COPIED void {name}_add({sums} *sums, uint_fast16_t i, {junction.reads} value)",
-            "{",
-            f"    const {weight} *w = {name}_weight + (uint32_t)i * {per_input};",
+            f"/* {self.junction.words}, input by input */",
+            *self._clear(),
+            *self._add("add", ("value",)),
         ]
-        multiply = f"{read(self.weights, 'w')} * value"
-        if self.index is None:
-            lines += [
-                "    uint_fast16_t o;",
-                f"    for (o = 0; o < {n_out}; o++) {{",
-                f"        sums[o] += {multiply};",
-                "        w++;",
-                "    }",
-                "}",
-            ]
-        else:
-            kind = "uint8_t" if self.index.itemsize == 1 else "uint16_t"
-            r, per_block = self._shape.block[0], self.index.shape[1]
-            at = "(uint32_t)i" if r == 1 else f"(uint32_t)(i / {r})"
-            target = read(self.index, "index")
-            lines.append(f"    const {kind} *index = {name}_index + {at} * {per_block};")
-            block = [f"{sums} *sum = sums + {target}{f' * {c}u' if c > 1 else ''};", "index++;"]
-            for j in range(c):
-                block += [f"sum[{j}] += {multiply};", "w++;"]
-            if per_block <= _UNROLLED:
-                lines += [line for _ in range(per_block) for line in inside(["{", *inside(block), "}"])]
-            else:
-                lines.append("    uint_fast8_t k;" if per_block < 256 else "    uint_fast16_t k;")
-                lines += [f"    for (k = 0; k < {per_block}; k++) {{", *inside(block, 2), "    }"]
-            lines.append("}")
         if self.in_pairs:
-            lines += self._add_two(sums, weight)
-        finished = (
-            result(junction, "o", "sums[o]")
-            if integers
-            else ("y[o] = sums[o] > 0 ? sums[o] : 0;" if junction.relu else "y[o] = sums[o];")
-        )
-        lines += [
-            "",
-            f"static void {name}_finish(const {sums} *sums, {junction.gives} *y)",
+            lines += ["#if !FEW_REGISTERS", *self._add("add_two", ("a", "b")), "#endif", ""]
+        return "\n".join([*lines, *self._finish()])
+
+    @property
+    def _sum(self) -> str:
+        return "float" if self.junction.integer is None else "int32_t"
+
+    def _clear(self) -> list[str]:
+        junction, name = self.junction, self.junction.name
+        bias = read(junction.stored_bias, f"{name}_bias + o") if junction.has_bias else "0"
+        return self._each_output(f"{name}_clear({self._sum} *sums)", f"sums[o] = {bias};")
+
+    def _finish(self) -> list[str]:
+        junction = self.junction
+        signature = f"{junction.name}_finish(const {self._sum} *sums, {junction.gives} *y)"
+        return self._each_output(signature, result(junction, "o", "sums[o]"))
+
+    def _each_output(self, signature: str, line: str) -> list[str]:
+        loop = [f"for (o = 0; o < {self._shape.n_out}; o++) {{", *inside([line]), "}"]
+        return [f"static void {signature}", "{", *inside(["uint_fast16_t o;", *loop]), "}", ""]
+
+    def _add(self, name: str, values: tuple[str, ...]) -> list[str]:
+        """A function that adds neighbouring inputs, from number i on, to the sums."""
+        junction = self.junction
+        given = ", ".join(f"{junction.reads} {value}" for value in values)
+        kind, per_input = ("int8_t" if junction.integer is not None else "float"), self.weights.shape[1]
+        weights = f"const {kind} *w = {junction.name}_weight + (uint32_t)i * {per_input};"
+        body = self._to_all(values) if self.index is None else self._to_some(self.index, values)
+        return [
+            f"static COPIED void {junction.name}_{name}({self._sum} *sums, uint_fast16_t i, {given})",
             "{",
-            "    uint_fast16_t o;",
-            f"    for (o = 0; o < {n_out}; o++) {{",
-            f"        {finished}",
-            "    }",
+            *inside([weights, *body]),
             "}",
             "",
         ]
-        return "\n".join(lines)
+
+    def _to_all(self, values: tuple[str, ...]) -> list[str]:
+        loop = [*self._products("sums[o]", 0, values), "w++;"]
+        return ["uint_fast16_t o;", f"for (o = 0; o < {self._shape.n_out}; o++) {{", *inside(loop), "}"]
+
+    def _to_some(self, index: np.ndarray, values: tuple[str, ...]) -> list[str]:
+        """The outputs that the index names."""
+        (r, c), per_block = self._shape.block, index.shape[1]
+        kind = "uint8_t" if index.itemsize == 1 else "uint16_t"
+        at = "(uint32_t)i" if r == 1 else f"(uint32_t)(i / {r})"
+        block = [
+            f"{self._sum} *sum = sums + {read(index, 'index')}{f' * {c}u' if c > 1 else ''};",
+            "index++;",
+        ]
+        for j in range(c):
+            block += self._products(f"sum[{j}]", j, values)
+        block.append(f"w += {c};")
+        start = f"const {kind} *index = {self.junction.name}_index + {at} * {per_block};"
+        if per_block <= _UNROLLED:
+            return [start, *(line for _ in range(per_block) for line in ("{", *inside(block), "}"))]
+        counter = "uint_fast8_t" if per_block < 256 else "uint_fast16_t"
+        return [start, f"{counter} k;", f"for (k = 0; k < {per_block}; k++) {{", *inside(block), "}"]
+
+    def _products(self, sum_: str, j: int, values: tuple[str, ...]) -> list[str]:
+        """Each value times its weight j; one after the other, since two products may not fit 16 bits."""
+        per_input = self.weights.shape[1]
+        places = [j + k * per_input for k in range(len(values))]
+        weights = [read(self.weights, f"w + {place}" if place else "w") for place in places]
+        return [f"{sum_} += {weight} * {value};" for weight, value in zip(weights, values, strict=True)]

@@ -12,7 +12,6 @@ from offramp.plan.footprint.record import Candidate, JunctionFootprint
 TABLE_KINDS = {"weight": "weights", "index": "index", "bias": "biases", "multiplier": "multipliers"}
 _TABLE = re.compile(r"^static const (\w+) (\w+)\[(\d+)\] ROM", re.MULTILINE)
 _ELEMENT = {"uint8_t": 1, "float": 4}
-_NARROW_POOL = 16  # sums of larger windows take 32 bits
 _N_BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "float": 4}
 
 
@@ -36,19 +35,10 @@ def buffers(program: Program) -> dict[str, int]:
     raw, element = _ELEMENT[program.inputs.raw], _ELEMENT[program.inputs.type]
     given = {"sample": raw * program.n_sample}
     if program.streamed is not None:
-        given = {"stream": _stream_bytes(program)}
+        members = 4 * program.parts["head"][0].shape.n_out + program.inputs.state_bytes
+        given = {"stream": -(-members // 4) * 4}  # a struct ends where its sums would go on
     coded = program.bundle.codec.max_bytes(program.n_sent)
     return given | {"features": element * program.n_features, "coded": coded}
-
-
-def _stream_bytes(program: Program) -> int:
-    """Sums, the place of the next value, and the windows under way where values are pooled."""
-    rule = program.bundle.preprocessing
-    n_bytes = 4 * program.parts["head"][0].shape.n_out + 4
-    if rule.pool > 1:
-        wide = not program.inputs.bytes_as_they_are or rule.pool > _NARROW_POOL
-        n_bytes += -(-(rule.shape[1] // rule.pool) * (4 if wide else 2) // 4) * 4
-    return n_bytes
 
 
 def functions(program: Program) -> tuple[str, ...]:
