@@ -108,7 +108,7 @@ PUBLIC = {
     """,
     "export.c": """
         CJunction Choose Encoding KINDS Kind Numbers Prefer Priced Program Shape chosen_program encodings
-        files header program source
+        files header program source write_code
     """,
     "export.onnx": "missing_parts onnx_device_model onnx_models onnx_tail_model tensors to_onnx write_onnx",
     "runtime.gateway": "DeviceAnswer Gateway GatewayCounts SerialLine",

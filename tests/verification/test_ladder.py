@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from offramp.codec import CODECS
 from offramp.exits import CRITERIA, NEVER, ExitRule
 from offramp.experiments.verified import CASES, chance_samples, program_of
+from offramp.export.c import write_code
 from offramp.verification import expected, extremes, ladder, verify
 
 BY_NAME = {case.name: case for case in CASES}
@@ -83,9 +84,14 @@ def test_networks_of_any_kind_are_the_same_bits(host, case):
     ids=["a rounding", "an index", "a carry", "a tie"],
 )
 def test_one_wrong_operation_is_found(name, right, wrong, host, monkeypatch):
-    text = ladder.source(program_of(BY_NAME[name]))
-    assert right in text
-    monkeypatch.setattr(ladder, "source", lambda program: text.replace(right, wrong))
+    def broken(program, folder):
+        code = write_code(program, folder)
+        text = code.read_text()
+        assert right in text
+        code.write_text(text.replace(right, wrong))
+        return code
+
+    monkeypatch.setattr(ladder, "write_code", broken)
     assert held(BY_NAME[name], host, n=2000, every=1).mismatches > 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offramp.export.c import Program, header, source
+from offramp.export.c import Program, write_code
 from offramp.targets import Program as Built
 from offramp.targets import Target, build, check_fits_chip, compile_object, scratch, sizes, stack
 from offramp.verification.reference import Expected
@@ -75,33 +75,23 @@ def verify(
     """
     started = time.perf_counter()
     counts = None
+    modes = [*defines, *(["PUSHED"] if pushed else []), *(["WITH_TAIL"] if "tail" in program.parts else [])]
+    if not pushed or target.ram_bytes == 0 or target.ram_bytes > SMALL_RAM_BYTES:
+        modes.append("BUFFERED")
     with scratch() as folder:
-        write_device(program, folder)
-        modes = (*defines, *(["PUSHED"] if pushed else []))
-        if not pushed or target.ram_bytes == 0 or target.ram_bytes > SMALL_RAM_BYTES:
-            modes = (*modes, "BUFFERED")
-        modes = (*modes, *(["WITH_TAIL"] if "tail" in program.parts else []))
+        sources = write_device(program, folder)
 
         def made(mode: str, *own: str) -> Built:
-            sources, defines = [folder / "device.c", folder / f"{program.prefix}.c"], (*modes, *own)
-            built = build(
-                target,
-                sources,
-                folder=folder / mode,
-                include=[folder],
-                defines=defines,
-                optimise=optimise,
-            )
-            if (
-                target.emulator and target.memory is None
-            ):  # the chip's own memory, so little that it may not do
-                main, code = (
-                    compile_object(target, one, include=[folder], defines=defines, optimise=optimise)
-                    for one in sources
+            options: dict[str, Any] = {
+                "include": [folder],
+                "defines": (*modes, *own),
+                "optimise": optimise,
+            }
+            built = build(target, sources, folder=folder / mode, **options)
+            if target.emulator and target.memory is None:  # it has the chip's own memory, which may not do
+                check_fits_chip(
+                    sizes(built), target, stack_bytes=_stack_bytes(program, target, sources, options)
                 )
-                deepest = max(stack(code, f"{program.prefix}_{name}").n_bytes for name in _entries(program))
-                stack_bytes = stack(main, "main").n_bytes + deepest + _LIBRARY_STACK
-                check_fits_chip(sizes(built), target, stack_bytes=stack_bytes)
             return built
 
         traced = made("traced", "OFFRAMP_TRACE").run(_bytes(samples), timeout_s=timeout_s)
@@ -122,19 +112,22 @@ def verify(
     )
 
 
-def _entries(program: Program) -> list[str]:
-    """The functions that a device calls."""
-    made = ["begin", "push", "end"] if program.streamed is not None else []
-    return [*made, "head", "exit", "encode", *(["tail"] if "tail" in program.parts else [])]
-
-
-def write_device(program: Program, folder: Path) -> None:
-    """The exported code and the program that tests it."""
-    (folder / f"{program.prefix}.c").write_text(source(program), encoding="utf-8")
-    (folder / f"{program.prefix}.h").write_text(header(program), encoding="utf-8")
+def write_device(program: Program, folder: Path) -> list[Path]:
+    """Into a folder: the program that tests exported code, and this; gives their sources in this order."""
     text = resources.files("offramp.verification").joinpath("device.c").read_text(encoding="utf-8")
     text = text.replace("@prefix@", program.prefix).replace("@PREFIX@", program.upper)
-    (folder / "device.c").write_text(text, encoding="utf-8")
+    device = folder / "device.c"
+    device.write_text(text, encoding="utf-8")
+    return [device, write_code(program, folder)]
+
+
+def _stack_bytes(program: Program, target: Target, sources: list[Path], options: dict[str, Any]) -> int:
+    """The deepest that the stack goes, by the frames that the compiler states."""
+    main, code = (compile_object(target, one, **options) for one in sources)
+    called = ["begin", "push", "end"] if program.streamed is not None else []
+    called += ["head", "exit", "encode", *(["tail"] if "tail" in program.parts else [])]
+    deepest = max(stack(code, f"{program.prefix}_{name}").n_bytes for name in called)
+    return stack(main, "main").n_bytes + deepest + _LIBRARY_STACK
 
 
 def _bytes(samples: Array) -> bytes:

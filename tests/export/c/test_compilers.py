@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from offramp.experiments.verified import CASES, program_of
-from offramp.export.c import header, source
+from offramp.export.c import write_code
 
 WARNINGS = ("-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-pedantic")
 
@@ -16,9 +16,7 @@ def written(tmp_path_factory):
     """The .c and .h files of all cases."""
     folder = tmp_path_factory.mktemp("written")
     for case in CASES:
-        program = program_of(case)
-        (folder / f"{program.prefix}.c").write_text(source(program))
-        (folder / f"{program.prefix}.h").write_text(header(program))
+        write_code(program_of(case), folder)
     return folder
 
 

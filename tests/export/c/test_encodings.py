@@ -107,6 +107,8 @@ def test_more_blocks_than_16_bits_name_are_refused():
 
 def test_a_wide_junction_is_never_written_out():
     n = 1 << 16
-    table = np.arange(n, dtype=np.uint16)[:, None]  # an edge for each of 65,536 inputs and outputs: 4 GiB dense
+    table = np.arange(n, dtype=np.uint16)[
+        :, None
+    ]  # an edge for each of 65,536 inputs and outputs: 4 GiB dense
     kinds = {encoding.kind for encoding in encodings(Shape(n, n, (1, 1), table, np.ones((n, 1), np.int8)))}
     assert kinds == {"affine", "u16", "delta"}

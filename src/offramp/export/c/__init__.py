@@ -3,7 +3,7 @@
 from offramp.export.c.chosen import chosen_program
 from offramp.export.c.costs import Prefer, Priced
 from offramp.export.c.encodings import KINDS, Encoding, Kind, Shape, encodings
-from offramp.export.c.files import files
+from offramp.export.c.files import files, write_code
 from offramp.export.c.header import header
 from offramp.export.c.junctions import CJunction
 from offramp.export.c.program import Choose, Numbers, Program, program
@@ -26,4 +26,5 @@ __all__ = [
     "header",
     "program",
     "source",
+    "write_code",
 ]

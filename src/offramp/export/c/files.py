@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from offramp.export.c.header import header
@@ -66,6 +67,14 @@ add_executable({p}_example main.c)
 set_target_properties({p}_example PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON)
 target_link_libraries({p}_example PRIVATE {p})
 """
+
+
+def write_code(program: Program, folder: Path) -> Path:
+    """Put NAME.h and NAME.c into a folder that is there; gives the latter's path."""
+    code = folder / f"{program.prefix}.c"
+    code.write_text(source(program), encoding="utf-8")
+    code.with_suffix(".h").write_text(header(program), encoding="utf-8")
+    return code
 
 
 def files(program: Program, report: Mapping[str, Any], *, serial: bool = False) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from offramp.export.c import Program, header, source
+from offramp.export.c import Program, write_code
 from offramp.plan.footprint.parts import buffers, functions, junction_footprints, tables
 from offramp.plan.footprint.record import Footprint
 from offramp.plan.footprint.samples import N_SAMPLES, samples
@@ -27,14 +27,14 @@ def measured(
         MissingDependencyError, ToolchainError, TooLargeError: as `targets.build` and `Program.run`.
     """
     with scratch() as folder:
-        text = _write(program, folder)
-        code = folder / f"{program.prefix}.c"
+        probe, code = _write(program, folder)
+        text = code.read_text(encoding="utf-8")
         pushes = ("PUSHED",) if program.streamed is not None else ()
 
         def linked(kind: str, *defines: str) -> Built:
             return build(
                 target,
-                [folder / "probe.c", code],
+                [probe, code],
                 folder=folder / kind,
                 include=[folder],
                 defines=defines,
@@ -66,15 +66,12 @@ def measured(
         )
 
 
-def _write(program: Program, folder: Path) -> str:
-    """The exported code, and the program that calls it; the code's text."""
-    text = source(program)
-    (folder / f"{program.prefix}.c").write_text(text, encoding="utf-8")
-    (folder / f"{program.prefix}.h").write_text(header(program), encoding="utf-8")
+def _write(program: Program, folder: Path) -> tuple[Path, Path]:
+    """Into a folder: the program that calls exported code, and this; gives their sources in this order."""
     probe = resources.files("offramp.plan.footprint").joinpath("probe.c").read_text(encoding="utf-8")
     probe = probe.replace("@prefix@", program.prefix).replace("@PREFIX@", program.upper)
     (folder / "probe.c").write_text(probe, encoding="utf-8")
-    return text
+    return folder / "probe.c", write_code(program, folder)
 
 
 def _flash(text: str, program: Program, whole: Sizes, empty: Sizes, alone: Sizes) -> dict[str, int]:
