@@ -6,7 +6,7 @@ This is the reference: what docs/formats/int8.md says, in NumPy. The exported C 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -90,28 +90,30 @@ class IntegerDevice:
     """The parts of a bundle that run on the device, in integers.
 
     Args:
-        bundle: with a head; exit and encoder as far as they are there.
-        quantisation: the bundle's own where None.
+        bundle: quantised, with a head; exit and encoder as far as they are there.
 
     Raises:
         ConfigError: no head or no quantisation, inner exits, or layers and grids that do not go together.
     """
 
     bundle: Bundle
-    quantisation: Quantisation = field(default=None)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        given = self.quantisation or self.bundle.quantisation
-        if given is None:
+        if self.bundle.quantisation is None:
             raise ConfigError(
                 f"bundle {self.bundle.name!r} is not quantised; run: offramp quantise, with its folder"
             )
-        object.__setattr__(self, "quantisation", given)
         if inner := self.bundle.inner_exits:
             raise ConfigError(
                 f"bundle {self.bundle.name!r} has the inner exit {inner[0].name}; a device in integers knows"
                 " the exit at the cut only, train without inner exits"
             )
+
+    @property
+    def quantisation(self) -> Quantisation:
+        """The bundle's."""
+        assert self.bundle.quantisation is not None, "seen to when this was made"
+        return self.bundle.quantisation
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -148,7 +150,7 @@ class IntegerDevice:
     @property
     def as_bundle(self) -> Bundle:
         """The bundle with the integer exit's rule in the place of the float32 one."""
-        return replace(self.bundle, exit_rule=self.quantisation.rule, quantisation=self.quantisation)
+        return replace(self.bundle, exit_rule=self.quantisation.rule)
 
     def real(self, scores: Integers) -> npt.NDArray[np.float64]:
         """Scores of the exit in the measure of the float32 ones, with all their differences."""

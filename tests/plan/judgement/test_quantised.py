@@ -102,7 +102,8 @@ def test_grids_reach_what_the_device_gives_and_codecs_have_their_own(plain: Bund
     assert isinstance(found.input, Grid)
     assert found.input.n_features == 1
     sent = edge_scores(plain, samples[0])[1]
-    values = IntegerDevice(plain, found).values(IntegerDevice(plain, found).trace(samples[0]).sent)
+    device = IntegerDevice(replace(plain, quantisation=found))
+    values = device.values(device.trace(samples[0]).sent)
     assert np.abs(values - sent).max() < 0.05 * np.abs(sent).max()
     coded = replace(plain, codec=fit_codec("int4", sent))
     assert fitted_grids(coded, samples[0]).grids["encoder"] == ()

@@ -87,7 +87,7 @@ def quantised(
             part that is not here.
         DataError, InputError: as `calibrated`; no labels.
     """
-    device = IntegerDevice(bundle, fitted_grids(bundle, samples, threads=threads))
+    device = IntegerDevice(replace(bundle, quantisation=fitted_grids(bundle, samples, threads=threads)))
     rule, calibration = settled(device.as_bundle, samples, labels, goal=goal, int8=True, threads=threads)
     known = None if labels is None else np.asarray(labels)
     inputs = device.inputs(samples)[:, : bundle.preprocessing.n_values]
