@@ -1,7 +1,6 @@
 """Training on with rounded weights and activations: what is trained is what integers compute."""
 
 import dataclasses
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -119,7 +118,7 @@ def _loss(model: SplitModel, digits: Dataset, preprocessing: Preprocessing) -> f
         **parts,
     )
     bundle = dataclasses.replace(bundle, codec=fit_codec("int4", edge_scores(bundle, raw)[1]))
-    device = IntegerDevice(replace(bundle, quantisation=fitted_grids(bundle, raw)))
+    device = IntegerDevice(dataclasses.replace(bundle, quantisation=fitted_grids(bundle, raw)))
     scores = torch.from_numpy(device.real(device.trace(raw).scores))
     return cross_entropy(scores, torch.from_numpy(y)).item()
 
