@@ -268,7 +268,7 @@ class Inputs:
         width = self.preprocessing.shape[1]
         names = ["word", f"windows_{self.preprocessing.pool}"]
         if self.streamed:
-            names.append(f"dark_{self.preprocessing.pool}")
+            names += ["dark", f"dark_{self.preprocessing.pool}"]
         return "\n".join(map(piece, names)).replace("WIDTH", str(width))
 
     def _windows(
