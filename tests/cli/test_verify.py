@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from offramp.export.c import write_code
 from offramp.targets import TARGETS, missing
 from offramp.verification import ladder
 
@@ -33,12 +34,13 @@ def test_a_bundle_is_held_and_every_number_written_down(cli, bundle, tmp_path):
 
 
 def test_one_wrong_number_fails_the_command(cli, bundle, monkeypatch):
-    right = ladder.source
+    def wrong(program, folder):
+        code = write_code(program, folder)
+        right = code.read_text()
+        code.write_text(right.replace("verdict.label = (uint16_t)best;", "verdict.label = (uint16_t)!best;"))
+        return code
 
-    def wrong(program):
-        return right(program).replace("verdict.label = (uint16_t)best;", "verdict.label = (uint16_t)!best;")
-
-    monkeypatch.setattr(ladder, "source", wrong)
+    monkeypatch.setattr(ladder, "write_code", wrong)
     done = cli("verify", bundle, *HOST)
     assert done.status == 1
     assert "numbers differ" in done.out
