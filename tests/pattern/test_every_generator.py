@@ -54,16 +54,16 @@ def test_degrees_are_exact_and_no_edge_is_there_twice(
     assert_exact(pattern, junction)
 
 
-def test_all_junctions_up_to_20_neurons_are_exact_with_every_generator_and_option() -> None:
+def test_all_junctions_up_to_16_neurons_are_exact_with_every_generator_and_option() -> None:
     n_built = 0
-    for n_in in range(1, 21):
-        for n_out in range(1, 21):
+    for n_in in range(1, 17):
+        for n_out in range(1, 17):
             for out_degree in feasible_out_degrees(n_in, n_out):
                 junction = Junction(n_in, n_out, out_degree)
                 for spec in specs_for(junction, seed=n_built):
                     assert_exact(spec.build(n_in, n_out, out_degree), junction)
                     n_built += 1
-    assert n_built > 20_000
+    assert n_built > 12_000
 
 
 @given(junction=st.from_type(Junction), seed=st.integers(0, 2**64), data=st.data())
